@@ -16,7 +16,13 @@ pub const POINTS: &[&str] = &[
     "checkpoint written",
     "checkpoint completed",
     "replay step",
+    "records written",
+    "records synced",
+    "records told",
 ];
+
+/// Those of a run whose outputs are topics, which are committed in transactions.
+pub const COMMITTING: &[&str] = &["claimed", "records sent", "progress sent", "committed"];
 
 /// Those of a run whose data folder lies in a bucket, beside the others.
 pub const IN_A_BUCKET: &[&str] = &["lease taken", "restored", "checkpoint put"];
@@ -49,7 +55,8 @@ pub fn point(name: &'static str) {
         let (name, time) = wanted.rsplit_once(':')?;
         Some((name.to_owned(), AtomicU64::new(time.parse().ok()?)))
     });
-    let listed = [POINTS, TAKING_OVER, FOLLOWING, ERASING, MERGING, COMPACTING, IN_A_BUCKET];
+    let listed =
+        [POINTS, COMMITTING, TAKING_OVER, FOLLOWING, ERASING, MERGING, COMPACTING, IN_A_BUCKET];
     debug_assert!(listed.iter().any(|names| names.contains(&name)), "{name} is not listed");
     if let Some((wanted, left)) = &*WANTED
         && wanted == name

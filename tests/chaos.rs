@@ -1,6 +1,6 @@
 //! Topics in and topics out through a real broker, while the engine is killed at instants that a seed chooses, with
 //! other numbers of workers and processes each time, definitions come and go between starts and while it runs, and the
-//! broker stands still or is killed and the disk fills, too: what a reader of committed messages has in the end is what the oracle says, each
+//! broker stands still or is killed, topics get more partitions, and the disk fills, too: what a reader of committed messages has in the end is what the oracle says, each
 //! record once.
 //!
 //! `SELFSAME_CHAOS_SEED` repeats a run that failed, as far as instants can be repeated; `SELFSAME_CHAOS_ROUNDS` says how
@@ -20,11 +20,16 @@ use std::time::Duration;
 use arrow::array::AsArray;
 use arrow::datatypes::{UInt32Type, UInt64Type};
 use broker::brokers;
-use broker::client::{Message, Read, Reader, make_topic, produce, unique};
+use broker::client::{
+    Message, Read, Reader, add_partitions, make_topic, partitions, produce, unique,
+};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use program::{Record, Running, selfsame};
 use shop::expected::Expected;
 use shop::{CLOCK, History, Topics};
+
+/// A topic of an output gets no more than so many.
+const MOST_PARTITIONS: usize = 6;
 
 /// Numbers that follow from a seed.
 struct Chance(u64);
@@ -55,10 +60,18 @@ fn records(topics: &Topics, read: &[Read]) -> Vec<Record> {
     read.iter().map(record).collect()
 }
 
-/// No record says again what the one before it said of its key, and none takes back what was never said.
+/// No record says again what the one before it said of its key, none takes back what was never said, and none lies in
+/// another partition than the others of its key.
 fn says_nothing_twice(topics: &Topics, read: &[Read], seed: u64) {
     let mut last: BTreeMap<(&str, &str), Option<&str>> = BTreeMap::new();
+    let mut partitions: BTreeMap<(&str, &str), i32> = BTreeMap::new();
     for of in read.iter().filter(|of| topics.output_of(&of.topic) != "rejects") {
+        let partition = *partitions.entry((&of.topic, &of.key)).or_insert(of.partition);
+        assert_eq!(
+            of.partition, partition,
+            "SELFSAME_CHAOS_SEED={seed}: '{}' of {} moves",
+            of.key, of.topic
+        );
         let value = of.payload.as_deref();
         let before = last.insert((&of.topic, &of.key), value).flatten();
         assert_ne!(
@@ -176,34 +189,8 @@ impl Drop for SmallDisk {
     }
 }
 
-/// What else goes wrong while the engine runs, for as long as that takes.
-fn trouble(folder: &Path, disk: &SmallDisk, chance: &mut Chance) {
-    match chance.below(7) {
-        0 => broker::pause(Duration::from_millis(chance.below(2_000))),
-        1 => broker::restart(),
-        2 => disk.fill(Duration::from_millis(chance.below(2_000))),
-        3 => {
-            let file = if chance.below(2) == 0 { "other.yaml" } else { "shop.yaml" };
-            // It may come too early, and the engine may be killed meanwhile.
-            let apply = Running::start(folder, &["apply", file, "--data", "data"]);
-            std::thread::sleep(Duration::from_millis(chance.below(1_500)));
-            drop(apply);
-        }
-        _ => {}
-    }
-}
-
-#[test]
-fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let seed = said("SELFSAME_CHAOS_SEED").unwrap_or(now.expect("after 1970").as_nanos() as u64);
-    let rounds = said("SELFSAME_CHAOS_ROUNDS").unwrap_or(10);
-    println!("SELFSAME_CHAOS_SEED={seed}");
-    let mut chance = Chance(seed);
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let folder = folder.path();
-    let disk = SmallDisk::at(folder.join("data"));
-    let topics = Topics::new();
+/// Makes the topics of the sources, and writes the definition.
+fn define(topics: &Topics, folder: &Path) -> PathBuf {
     make_topic(&topics.web, 2, &[("retention.ms", "-1")]);
     make_topic(
         &topics.crm,
@@ -220,6 +207,47 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
         .map(|line| format!("{line}\n"))
         .collect();
     std::fs::write(&definition, format!("name: {name}\n{text}")).expect("it is written");
+    definition
+}
+
+/// What else goes wrong while the engine runs, for as long as that takes.
+fn trouble(folder: &Path, disk: &SmallDisk, topics: &Topics, chance: &mut Chance) {
+    match chance.below(8) {
+        0 => broker::pause(Duration::from_millis(chance.below(2_000))),
+        1 => broker::restart(),
+        2 => disk.fill(Duration::from_millis(chance.below(2_000))),
+        3 => {
+            let file = if chance.below(2) == 0 { "other.yaml" } else { "shop.yaml" };
+            // It may come too early, and the engine may be killed meanwhile.
+            let apply = Running::start(folder, &["apply", file, "--data", "data"]);
+            std::thread::sleep(Duration::from_millis(chance.below(1_500)));
+            drop(apply);
+        }
+        4 => {
+            let number = chance.below(topics.outputs.len() as u64) as usize;
+            let (_, topic) = &topics.outputs[number];
+            let partitions = partitions(topic);
+            // It may not be there yet.
+            if (1..MOST_PARTITIONS).contains(&partitions) {
+                add_partitions(topic, partitions + 1);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = said("SELFSAME_CHAOS_SEED").unwrap_or(now.expect("after 1970").as_nanos() as u64);
+    let rounds = said("SELFSAME_CHAOS_ROUNDS").unwrap_or(10);
+    println!("SELFSAME_CHAOS_SEED={seed}");
+    let mut chance = Chance(seed);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let disk = SmallDisk::at(folder.join("data"));
+    let topics = Topics::new();
+    let definition = define(&topics, folder);
     // Another one, whose people, values and segments are others.
     let other = std::fs::read_to_string(&definition).expect("a definition");
     let other = other.replace("{web: device}}", "{web: device}, at_most: 2}");
@@ -261,7 +289,7 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
             1_500
         })));
         running.until("it runs", |_| true);
-        trouble(folder, &disk, &mut chance);
+        trouble(folder, &disk, &topics, &mut chance);
         kill(&running, &mut chance);
         drop(running.end());
     }
@@ -275,4 +303,32 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
     // All is said: once more says nothing.
     selfsame(folder, &[&run[..], &["--until-end"]].concat()).well();
     assert_eq!(reader(&topics).to_end().len(), read.len(), "{what}");
+}
+
+#[test]
+fn a_run_that_ends_at_any_step_of_a_commit_to_topics_is_gone_on_with() {
+    for point in selfsame::internals::fault::COMMITTING {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = folder.path();
+        let topics = Topics::new();
+        let mut oracle = Expected::of(&define(&topics, folder));
+        let run = ["run", "shop.yaml", "--data", "data", "--clock", CLOCK, "--until-end"];
+        let (mut ended, mut expected) = (0, None);
+        for time in [1, 2] {
+            let history = shop::tell((time - 1) * 24, 24);
+            produce(&topics.web, &history.web);
+            produce(&topics.crm, &history.crm);
+            expected = Some(oracle.after(&history));
+            let fault = [("SELFSAME_FAULT", format!("{point}:{time}"))];
+            let fault = fault.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let run = Running::start_with(folder, &run, &fault).end();
+            ended += u32::from(run.status.code().is_none());
+        }
+        assert!(ended > 0, "no run came to '{point}'");
+        selfsame(folder, &run).well();
+        let read = reader(&topics).to_end();
+        let expected = expected.expect("it was told");
+        oracle.read(records(&topics, &read)).must_be(&expected, point);
+        says_nothing_twice(&topics, &read, 0);
+    }
 }

@@ -401,8 +401,15 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     assert!(refusal(path).contains("bytes, not"), "a file that is shorter than it was");
     fs::write(&rows, &whole).expect("it is written");
     // What a run or an erasure left that was cut off.
-    let left = ["1-p0-000000~1.parquet", "1-p0-000000.parquet.77.tmp"];
-    let left = left.map(|name| path.join("data/rows/web").join(name));
+    let left = [
+        "rows/web/1-p0-000000~1.parquet",
+        "rows/web/1-p0-000000.parquet.77.tmp",
+        "manifest-0.json.77.tmp",
+        // It would name whoever was being forgotten.
+        "forgetting.json.77.tmp",
+        "outputs/profiles.json.77.tmp",
+    ];
+    let left = left.map(|name| path.join("data").join(name));
     left.iter().for_each(|left| fs::write(left, &whole).expect("it is written"));
     selfsame(path, &RUN).well();
     assert!(left.iter().all(|left| !left.exists()));
@@ -444,6 +451,57 @@ fn a_log_that_lacks_what_outputs_were_told_is_refused() {
     fs::write(log, whole).expect("it is written");
     selfsame(path, &RUN).well();
     assert_eq!(state(path), undisturbed(path));
+}
+
+#[test]
+fn a_run_whose_folder_is_deleted_or_moved_ends_and_says_so() {
+    for is_moved in [false, true] {
+        let folder = folder();
+        let path = folder.path();
+        let mut chance = Chance(13);
+        let mut grow = |first| {
+            let (web, crm) = rows(&mut chance, first, 50);
+            append(&path.join("in/web.ndjson"), &web);
+            append(&path.join("in/crm.ndjson"), &crm);
+        };
+        grow(0);
+        let mut run =
+            Running::start(path, &["run", "shop.yaml", "--data", "data", "--follow", "--quiet"]);
+        let profiles = path.join("out/profiles.ndjson");
+        run.until("it is told", |_| fs::metadata(&profiles).is_ok_and(|now| now.len() > 0));
+        match is_moved {
+            true => fs::rename(path.join("data"), path.join("moved")).expect("it is moved"),
+            false => fs::remove_dir_all(path.join("data")).expect("it is deleted"),
+        }
+        grow(50);
+        let said = run.end().badly();
+        assert!(said.contains("the data folder 'data' was deleted or moved"), "{said}");
+        if is_moved {
+            fs::rename(path.join("moved"), path.join("data")).expect("it is moved back");
+        }
+        selfsame(path, &RUN).well();
+        assert_eq!(state(path), undisturbed(path));
+    }
+}
+
+#[test]
+fn what_is_no_folder_or_may_not_be_written_is_refused_with_what_to_do() {
+    let folder = folder();
+    let path = folder.path();
+    fs::write(path.join("data"), "a file").expect("it is written");
+    let said = refusal(path);
+    assert!(said.contains("there is something else"), "{said}");
+    fs::remove_file(path.join("data")).expect("it is deleted");
+    std::os::unix::fs::symlink("nowhere/at/all", path.join("data")).expect("a link");
+    let said = refusal(path);
+    assert!(said.contains("a link that leads nowhere"), "{said}");
+    fs::remove_file(path.join("data")).expect("it is deleted");
+    // Of a later version, which knows another layout.
+    fs::create_dir(path.join("data")).expect("a folder");
+    let store = r#"{"layout": 99, "store": "00", "more": true}"#;
+    fs::write(path.join("data/store.json"), store).expect("it is written");
+    let said = refusal(path);
+    assert!(said.contains("a later version of selfsame (layout 99"), "{said}");
 }
 
 /// What is read again says what a log of rejects has already.

@@ -24,7 +24,7 @@ use crate::priority;
 use crate::source::DurableNews;
 use crate::store::{
     self, CheckpointOf, Compaction, LogHeader, Recovered, StoreError, StoreWriter, StoredReject,
-    StoredTick,
+    StoredTick, WhenGone,
 };
 use crate::time::{Micros, Tick};
 
@@ -78,6 +78,7 @@ impl ProcessStore {
         plan: &Arc<Plan>,
         recovered: Arc<Recovered>,
         news: DurableNews,
+        when_gone: WhenGone,
     ) -> Result<(Self, StoreThreads), StoreError> {
         let beginning = recovered.checkpoint.clone().map(StartingCheckpoint::new);
         let compaction = Compaction::new(plan, &definition);
@@ -92,7 +93,7 @@ impl ProcessStore {
         let which = (header.process, header.workers, header.run);
         let (sender, closed) = unbounded();
         let left = recovered.logs_of(header.process, header.processes);
-        let (writer, thread) = store::start(recovered.folder.clone(), header, sender)?;
+        let (writer, thread) = store::start(recovered.folder.clone(), header, sender, when_gone)?;
         let frontier = Arc::new(AtomicU64::new(0));
         let (is_ending, is_leaving): (Arc<AtomicBool>, Arc<AtomicBool>) = Default::default();
         let files = StoredFiles {

@@ -66,9 +66,10 @@ pub fn restarted(
         put_back.chain(stops.into_iter().map(&mut read_back)).collect();
     let run = recovered.next_run;
     let header = LogHeader { run, processes: 1, workers, ..LogHeader::default() };
-    let (store, threads) =
-        ProcessStore::start(header, definition, plan, Arc::new(recovered), DurableNews::default())
-            .expect("it can be written");
+    let (recovered, news) = (Arc::new(recovered), DurableNews::default());
+    let gone = Box::new(|why: &str| panic!("{why}"));
+    let (store, threads) = ProcessStore::start(header, definition, plan, recovered, news, gone)
+        .expect("it can be written");
     let memory = MemoryTarget::default();
     let sent = memory.clone();
     let (of_plan, steps, number) = (Arc::clone(plan), Arc::clone(steps), steps.len() as Tick);

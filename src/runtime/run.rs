@@ -327,17 +327,21 @@ pub(super) fn go_live(
     let Feeds { workers, bytes, lags, readers } = feeds;
     // It comes once.
     let _ = process.live.lags.set(lags);
+    let when_lost = || {
+        let (failure, stop) = (view.failure.clone(), view.stop.clone());
+        Box::new(move |why: &str| {
+            failure.set(why.to_owned());
+            stop.wake();
+        })
+    };
     let start = |of: &Arc<Recovered>| {
         let header = recovery::header(plan, options, of);
         let definition = recovery::meaning(plan, options);
-        ProcessStore::start(header, definition, plan, Arc::clone(of), readers.durable())
+        let (of, news) = (Arc::clone(of), readers.durable());
+        ProcessStore::start(header, definition, plan, of, news, when_lost())
     };
     if let Some(mirror) = recovered.as_ref().and_then(|of| of.folder.mirror()) {
-        let (failure, stop) = (view.failure.clone(), view.stop.clone());
-        mirror.when_lost(Box::new(move |why| {
-            failure.set(why.to_owned());
-            stop.wake();
-        }));
+        mirror.when_lost(when_lost());
     }
     let (store, threads) = recovered.as_ref().map(start).transpose()?.unzip();
     if let (Some(place), Some(store)) = (&process.store, store) {

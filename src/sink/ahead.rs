@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::catalog::Catalog;
 use super::compare::Comparison;
+use super::kafka::spread::KeyPlaces;
 use super::local_progress::FilePart;
 
 /// What an output held.
@@ -19,8 +20,8 @@ pub struct HeldAhead {
 
 /// How far an output was read.
 pub enum ReadAhead {
-    /// Of each partition of a topic, the offset of the next message.
-    Topic(BTreeMap<i32, i64>),
+    /// Of each partition of a topic, the offset of the next message; and where its keys lie.
+    Topic(BTreeMap<i32, i64>, KeyPlaces),
     /// Of a file, whole records, and the number of the line behind them.
     File(FilePart, usize),
 }

@@ -13,6 +13,7 @@
 //! as yet.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::catalog::Catalog;
 use super::encoder::{EncodedMessage, MessageEncoder};
@@ -22,6 +23,9 @@ use crate::time::Micros;
 
 /// What tells one value from all others.
 type ValueHash = [u8; 16];
+
+/// Of what is not to be taken for any value.
+const UNLIKE_ANY: ValueHash = [0xff; 16];
 
 /// The comparison of one output.
 pub struct Comparison {
@@ -97,6 +101,13 @@ impl Comparison {
     pub fn end(&mut self, catalog: Catalog, has_lost_its_beginning: bool) {
         self.catalog = catalog;
         self.since = has_lost_its_beginning.then_some(self.oldest);
+    }
+
+    /// Whatever the output holds of a key, what is to hold of it is sent.
+    pub fn distrust(&mut self, key: &RecordKey) {
+        if let Some(compared) = self.keys.get_mut(key) {
+            compared.held = Some(UNLIKE_ANY);
+        }
     }
 
     /// A record that is to be compared, where no later one of its key comes.
@@ -178,19 +189,34 @@ pub struct LeftOver {
 }
 
 impl LeftOver {
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Whether the log has a record, which is counted off.
     pub fn has(&mut self, record: &mut Record) -> bool {
-        if self.records.is_empty() {
+        if self.is_empty() {
             return false;
         }
-        let hash = self.hasher.hash(record, &self.catalog, true);
-        match self.records.get_mut(&hash) {
-            Some(times @ 1..) => {
-                *times -= 1;
-                true
-            }
-            _ => false,
+        let Entry::Occupied(mut found) =
+            self.records.entry(self.hasher.hash(record, &self.catalog, true))
+        else {
+            return false;
+        };
+        *found.get_mut() -= 1;
+        if *found.get() == 0 {
+            found.remove();
         }
+        true
+    }
+
+    /// The same of a record of this output that is encoded.
+    pub fn has_message(&mut self, output: u16, message: &EncodedMessage) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let record = self.hasher.encoder.decode(output, message, &mut self.catalog);
+        record.is_ok_and(|mut record| self.has(&mut record))
     }
 }
 

@@ -25,6 +25,7 @@ use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
 use crate::console::counted;
+use crate::fault;
 use crate::time::Tick;
 use crate::wait::Retry;
 
@@ -324,7 +325,9 @@ impl<M: Medium> LocalCommitter<M> {
                 return Readership::Left;
             }
         }
+        fault::point("records written");
         let (reading, file) = self.medium.settle(tick);
+        fault::point("records synced");
         if reading == Readership::Left {
             return Readership::Left;
         }
@@ -332,6 +335,7 @@ impl<M: Medium> LocalCommitter<M> {
         if !self.told(&told) {
             return Readership::Left;
         }
+        fault::point("records told");
         self.progress = told;
         // The acknowledgements go first: who waits for room waits for them.
         drop(ready);

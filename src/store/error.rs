@@ -1,5 +1,6 @@
 //! Why a store can't be used.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +16,7 @@ pub enum StoreError {
          follows from the stored rows"
     )]
     Checkpoint(std::io::Error),
-    #[error("the data folder's '{}' can't be {what}: {source}", path.display())]
+    #[error("the data folder's '{}' can't be {what}: {source}{}", path.display(), remedy(source))]
     Io { path: PathBuf, what: &'static str, source: std::io::Error },
     #[error(
         "'{}' is not what was written: {why}. Put back the file from a copy; or, to begin anew, take the data \
@@ -28,6 +29,12 @@ pub enum StoreError {
         path.display()
     )]
     Held { path: PathBuf },
+    #[error(
+        "the data folder '{}' was deleted or moved while the run used it: what comes can't be stored any more. Start the \
+         run again, where the folder is now, or with a new one",
+        path.display()
+    )]
+    Gone { path: PathBuf },
     #[error("'{data}' is no data folder: name the one that the run stores its rows in")]
     NotThere { data: String },
     #[error(
@@ -39,6 +46,23 @@ pub enum StoreError {
         "source {source_name}: no field of a source whose rows are stored can be named '{field}'"
     )]
     FieldName { source_name: String, field: String },
+}
+
+/// What is to be done where a folder is not one that can be used.
+fn remedy(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        ErrorKind::PermissionDenied => {
+            ". The user that selfsame runs as has to own the folder, or may not be kept from reading and writing \
+             all that is in it"
+        }
+        ErrorKind::ReadOnlyFilesystem => {
+            ". A run writes into its data folder, and who asks it locks it: let it lie where there is room to write"
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            ". Where the data folder is to be, there is something else, or a link that leads nowhere: name another one"
+        }
+        _ => "",
+    }
 }
 
 impl StoreError {

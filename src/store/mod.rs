@@ -85,4 +85,4 @@ pub use row_keys::{KeyHasher, RowKey};
 pub use suppressed::suppress;
 pub use whole::beside;
 pub use working_folder::{working_folder, working_folders};
-pub use writer::{ClosedLog, StoreWriter, StoredTick, start};
+pub use writer::{ClosedLog, StoreWriter, StoredTick, WhenGone, start};

@@ -49,7 +49,36 @@ pub fn check(
             return Err(StoreError::altered(&manifest, why));
         }
     }
+    take_away_halves(folder, process)?;
     take_away(found, process, &named(folder, segments))
+}
+
+/// Takes away small files that were written and not put in their place, since a process was cut off: one may name somebody
+/// who has been forgotten since. Those that another process may be writing stay.
+fn take_away_halves(folder: &Folder, process: usize) -> Result<(), StoreError> {
+    for within in [folder.root.clone(), folder.root.join("outputs")] {
+        for path in entries(&within)? {
+            let of = path.file_name().and_then(OsStr::to_str).and_then(half_of);
+            if of.and_then(writer) == Some(process) {
+                fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The name of the file that one was to become, by the name that `beside` gave it.
+fn half_of(name: &str) -> Option<&str> {
+    let (name, id) = name.strip_suffix(".tmp")?.rsplit_once('.')?;
+    id.parse::<u32>().is_ok().then_some(name)
+}
+
+/// Which process writes a small file; `None` where any may.
+fn writer(name: &str) -> Option<usize> {
+    match name.strip_prefix("manifest-").and_then(|name| name.strip_suffix(".json")) {
+        Some(process) => process.parse().ok(),
+        None => (name != "store.json").then_some(0),
+    }
 }
 
 /// Takes away what a run or an erasure of a process that was cut off left beside the files that count.

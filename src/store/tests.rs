@@ -51,7 +51,8 @@ fn header(run: u64, process: usize, processes: usize, workers: usize) -> LogHead
 fn write(folder: &Path, header: LogHeader, frames: &[Frame]) -> ClosedLog {
     let (folder, _) = Folder::open(folder, None).expect("a folder");
     let (sender, closed) = unbounded();
-    let (writer, thread) = start(folder, header, sender).expect("it can be written");
+    let (writer, thread) =
+        start(folder, header, sender, Box::new(|why| panic!("{why}"))).expect("it can be written");
     let durable = Arc::new(AtomicUsize::new(0));
     for (written, (tick, worker, numbers)) in (1..).zip(frames) {
         let of_tick = Arc::clone(&durable);

@@ -2,11 +2,12 @@
 //!
 //! A tick's frames are durable when they are synced, and then its workers hear of it. A disk that refuses is
 //! tried again, for however long: ticks that are not durable hold the inflow back, and what was taken stays in
-//! memory until it is written.
+//! memory until it is written. A log that is not in its folder any more, since somebody deleted or moved that, keeps nothing,
+//! though it can be written: the run ends.
 
 use std::fs::{File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use super::error::StoreError;
 use super::folder::Folder;
 use super::frame::{self, LogHeader, MAGIC, TickHeader};
+use super::mirror::Mirror;
 use super::rejects::StoredReject;
 use super::whole::sync_folder;
 use crate::fault;
@@ -77,6 +79,9 @@ impl StoreWriter {
     }
 }
 
+/// Is told why nothing can be stored any more.
+pub type WhenGone = Box<dyn Fn(&str) + Send>;
+
 /// A log that is complete, and the last tick in it.
 pub struct ClosedLog {
     pub path: PathBuf,
@@ -88,6 +93,7 @@ pub fn start(
     folder: Folder,
     header: LogHeader,
     closed: Sender<ClosedLog>,
+    when_gone: WhenGone,
 ) -> Result<(StoreWriter, JoinHandle<()>), StoreError> {
     let (messages, waiting) = unbounded();
     let path = folder.root.clone();
@@ -95,7 +101,7 @@ pub fn start(
     let log = OpenLog::create(&folder, &header)?;
     let thread = std::thread::Builder::new()
         .name("store".to_owned())
-        .spawn(move || run(&folder, log, &waiting, &closed))
+        .spawn(move || run(&folder, log, &waiting, &closed, &when_gone))
         .map_err(StoreError::io(&path, "written"))?;
     Ok((StoreWriter { messages }, thread))
 }
@@ -105,6 +111,7 @@ fn run(
     mut log: OpenLog,
     waiting: &Receiver<ForStore>,
     closed: &Sender<ClosedLog>,
+    when_gone: &WhenGone,
 ) {
     let mut is_closed = false;
     let large = fault::number("SELFSAME_LOG_BYTES", LARGE);
@@ -133,8 +140,13 @@ fn run(
                 break;
             }
         }
-        if !bytes.is_empty() && log.append(folder, &bytes, last).is_err() {
-            // Another run has the folder now, and this one ends: nothing more is promised.
+        if !bytes.is_empty()
+            && let Err(why) = log.append(folder, &bytes, last)
+        {
+            if let StoreError::Gone { .. } = why {
+                when_gone(&why.to_string());
+            }
+            // Another run has the folder now, or nobody has, and this one ends: nothing more is promised.
             while !is_closed && let Ok(message) = waiting.recv() {
                 is_closed = matches!(message, ForStore::Close);
             }
@@ -224,13 +236,9 @@ impl OpenLog {
                 Some(_) => Ok(()),
             }
         });
-        if let Some(mirror) = folder.mirror() {
-            let at = self.length - self.unsent.len() as u64;
-            self.unsent.extend_from_slice(bytes);
-            mirror.append(&self.path, at, &self.unsent)?;
-            self.unsent.clear();
-            // Each costs something: what comes meanwhile goes with the next one.
-            std::thread::sleep(APART.saturating_sub(began.elapsed()));
+        match folder.mirror() {
+            None => self.is_there(folder)?,
+            Some(mirror) => self.put(mirror, bytes, began)?,
         }
         fault::point("frames synced");
         let took = began.elapsed();
@@ -240,6 +248,32 @@ impl OpenLog {
         self.length += bytes.len() as u64;
         self.since.get_or_insert_with(Instant::now);
         self.last = self.last.max(last);
+        Ok(())
+    }
+
+    /// Whether the folder still has what is written: a file that was deleted takes whatever is written to it.
+    fn is_there(&self, folder: &Folder) -> Result<(), StoreError> {
+        let found = self.path.metadata();
+        let is_other = match (&found, self.file.metadata()) {
+            (Ok(found), Ok(own)) => (found.dev(), found.ino()) != (own.dev(), own.ino()),
+            (Err(error), _) => error.kind() == ErrorKind::NotFound,
+            // It may be told another time.
+            _ => false,
+        };
+        match is_other {
+            true => Err(StoreError::Gone { path: folder.root.clone() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts the bytes into the bucket.
+    fn put(&mut self, mirror: &Mirror, bytes: &[u8], began: Instant) -> Result<(), StoreError> {
+        let at = self.length - self.unsent.len() as u64;
+        self.unsent.extend_from_slice(bytes);
+        mirror.append(&self.path, at, &self.unsent)?;
+        self.unsent.clear();
+        // Each costs something: what comes meanwhile goes with the next one.
+        std::thread::sleep(APART.saturating_sub(began.elapsed()));
         Ok(())
     }
 }

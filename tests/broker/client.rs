@@ -60,6 +60,13 @@ pub fn add_partitions(name: &str, partitions: usize) {
     wait_until_known(name, |known| known == partitions);
 }
 
+/// How many partitions a topic has; 0 if it is not there.
+pub fn partitions(name: &str) -> usize {
+    let asking: BaseConsumer = config().create().expect("a client");
+    let metadata = asking.fetch_metadata(Some(name), PATIENCE).expect("it answers");
+    metadata.topics().first().map_or(0, |topic| topic.partitions().len())
+}
+
 /// Deletes a topic, and waits until it is gone.
 pub fn delete_topic(name: &str) {
     let options = AdminOptions::new().operation_timeout(Some(PATIENCE));
@@ -70,13 +77,8 @@ pub fn delete_topic(name: &str) {
 
 /// Waits until the broker knows so many partitions of a topic.
 fn wait_until_known(name: &str, holds: impl Fn(usize) -> bool) {
-    let asking: BaseConsumer = config().create().expect("a client");
     let start = Instant::now();
-    loop {
-        let metadata = asking.fetch_metadata(Some(name), PATIENCE).expect("it answers");
-        if holds(metadata.topics().first().map_or(0, |topic| topic.partitions().len())) {
-            return;
-        }
+    while !holds(partitions(name)) {
         assert!(start.elapsed() < PATIENCE, "{name} does not change");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -12,7 +12,9 @@ use selfsame::internals::sink::{
 use selfsame::internals::time::Tick;
 
 use crate::broker::brokers;
-use crate::broker::client::{Message, Read, Reader, delete_topic, make_topic, produce, unique};
+use crate::broker::client::{
+    Message, Read, Reader, add_partitions, delete_topic, make_topic, produce, unique,
+};
 use crate::history::{self, Cluster, Said, Start, chance, holding, records, said};
 
 /// Topics of a test's own, and the definition over them.
@@ -246,6 +248,128 @@ fn what_is_not_known_is_compared_and_only_what_differs_is_sent() {
         assert_eq!(said_by(&after[2]), said(&plan, 5, 2, 1..=25), "{reason}: a log has each once");
         let tombstone = after[0].iter().rev().find(|of| of.key == "phone:1").expect("it is there");
         assert_eq!(tombstone.payload, None, "{reason}");
+    }
+}
+
+/// The partitions that hold something.
+fn partitions(read: &[Read]) -> BTreeSet<i32> {
+    read.iter().map(|of| of.partition).collect()
+}
+
+#[test]
+fn keys_stay_in_their_partitions_when_others_are_added_while_a_run_goes_on_and_between_runs() {
+    let kafka = ", properties: {topic.metadata.refresh.interval.ms: 50}";
+    let (shop, folder) = (Shop::new(kafka), tempfile::tempdir().expect("a temporary folder"));
+    let start = Shop::start(folder.path(), [1, 2], 0);
+    let mut cluster = Cluster::start(&shop.plan, start);
+    cluster.tell(&shop.plan, 13, 1..=10);
+    cluster.settle();
+    add_partitions(&shop.topics[0], 5);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    cluster.tell(&shop.plan, 13, 11..=20);
+    cluster.finish();
+    add_partitions(&shop.topics[1], 3);
+    let start = Shop::start(folder.path(), [2, 1], 20);
+    let mut cluster = Cluster::start(&shop.plan, start);
+    assert_eq!(cluster.writers[0].committed().last(), Some(&20), "nothing is read back");
+    cluster.tell(&shop.plan, 13, 1..=30);
+    cluster.finish();
+    must_be(&shop, 13, 30);
+    shop.read()[..2].iter().for_each(|read| assert_eq!(partitions(read), BTreeSet::from([0, 1])));
+}
+
+#[test]
+fn keys_stay_in_their_partitions_where_it_is_not_known_what_was_committed() {
+    // Where the progress is gone, the keys themselves tell it.
+    for reason in ["definition", "store", "gone"] {
+        let (shop, folder) = (Shop::new(""), tempfile::tempdir().expect("a temporary folder"));
+        let start = Shop::start(folder.path(), [1, 2], 0);
+        let mut cluster = Cluster::start(&shop.plan, start);
+        cluster.tell(&shop.plan, 17, 1..=20);
+        cluster.finish();
+        add_partitions(&shop.topics[0], 7);
+        let before = shop.read()[0].len();
+        let mut plan = Plan::clone(&shop.plan);
+        let start = Start { replayed: 20, processes: 2, ..start };
+        let start = match reason {
+            "definition" => Start { definition: "two", ..start },
+            "store" => Start { store: "another", ..start },
+            _ => {
+                plan.name = unique("shop");
+                start
+            }
+        };
+        let mut cluster = Cluster::start(&plan, start);
+        cluster.tell(&plan, 17, 1..=20);
+        cluster.settle();
+        assert_eq!(shop.read()[0].len(), before, "{reason}: nothing differs");
+        cluster.tell(&plan, 17, 21..=30);
+        cluster.finish();
+        must_be(&shop, 17, 30);
+        assert_eq!(partitions(&shop.read()[0]), BTreeSet::from([0, 1]), "{reason}");
+    }
+}
+
+#[test]
+fn keys_that_somebody_wrote_into_another_partition_are_taken_back_there() {
+    let (shop, folder) = (Shop::new(""), tempfile::tempdir().expect("a temporary folder"));
+    let start = Shop::start(folder.path(), [1, 2], 0);
+    let mut cluster = Cluster::start(&shop.plan, start);
+    cluster.tell(&shop.plan, 19, 1..=20);
+    cluster.finish();
+    // All that it holds, in each key's other partition, as a client with another hash may have it.
+    let before = shop.read();
+    let elsewhere: Vec<Message> = before[0]
+        .iter()
+        .map(|read| Message {
+            partition: 1 - read.partition,
+            key: Some(read.key.clone()),
+            payload: read.payload.clone().map(String::into_bytes),
+            timestamp: None,
+        })
+        .collect();
+    produce(&shop.topics[0], &elsewhere);
+    let mut cluster = Cluster::start(&shop.plan, Start { replayed: 20, processes: 2, ..start });
+    cluster.tell(&shop.plan, 19, 1..=25);
+    cluster.finish();
+    let expected = holding(&said(&shop.plan, 19, 0, 1..=25));
+    let belongs: BTreeMap<&str, i32> =
+        before[0].iter().map(|of| (of.key.as_str(), of.partition)).collect();
+    let after = shop.read();
+    for partition in [0, 1] {
+        // As a compacted topic has it.
+        let of_partition: Vec<Read> =
+            after[0].iter().filter(|of| of.partition == partition).cloned().collect();
+        let mut expected = expected.clone();
+        expected.retain(|key, _| belongs.get(key.as_str()).is_none_or(|of| *of == partition));
+        assert_eq!(holding(&said_by(&of_partition)), expected, "partition {partition}");
+    }
+}
+
+#[test]
+fn rejects_that_a_topic_has_are_not_told_again_when_an_older_copy_of_the_data_folder_is_put_back() {
+    for processes in [1, 2] {
+        let (shop, folder) = (Shop::new(""), tempfile::tempdir().expect("a temporary folder"));
+        let start = Shop::start(folder.path(), [1, 2], 0);
+        let mut cluster = Cluster::start(&shop.plan, start);
+        cluster.tell(&shop.plan, 23, 1..=20);
+        cluster.finish();
+        let before = shop.read()[2].len();
+        // What came behind tick 10 is read again, in other ticks.
+        let mut cluster = Cluster::start(&shop.plan, Start { replayed: 10, processes, ..start });
+        cluster.tell(&shop.plan, 23, 1..=10);
+        for tick in 11..=25 {
+            cluster.hand_over(&shop.plan, tick + 20, &records(23, tick));
+            cluster.allow(tick + 21);
+        }
+        cluster.finish();
+        let after = shop.read();
+        assert_eq!(said_by(&after[2]), said(&shop.plan, 23, 2, 1..=25), "each once");
+        assert_eq!(after[2].len(), before + 5);
+        for (output, read) in after.iter().enumerate().take(2) {
+            let expected = holding(&said(&shop.plan, 23, output as u16, 1..=25));
+            assert_eq!(holding(&said_by(read)), expected);
+        }
     }
 }
 

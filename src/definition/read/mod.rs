@@ -155,6 +155,11 @@ fn kafka(context: &mut ReadContext, file: &Object<'_>) -> Kafka {
     for (key, node) in object.map(context, "properties") {
         let what = format!("property '{}'", key.name);
         if let Some(value) = object::text(context, &what, node) {
+            if key.name == "partitioner" && value == "random" {
+                let message = "'partitioner' is 'consistent', 'murmur2' or 'fnv1a': by chance, records of one key would \
+                     lie in several partitions, between which they have no order";
+                context.complain(node.place, message.to_owned());
+            }
             kafka.properties.push((key.name.clone(), value));
         }
     }

@@ -17,6 +17,7 @@ use super::super::receipt::{Acknowledgement, Receipt};
 use super::super::record::Record;
 use super::batch::TopicBatch;
 use super::messages::{Examined, Examiner, produced};
+use super::spread::KeySpread;
 use super::topics::OutputTopic;
 use crate::source::{brokers, client};
 
@@ -36,15 +37,17 @@ pub struct ProducerFeeder {
     pub examiner: Examiner,
     pub failure: Failure,
     pub producer: Arc<BaseProducer<Acknowledging>>,
+    /// By topic's number.
+    pub spreads: Vec<KeySpread>,
 }
 
 impl ProducerFeeder {
     pub fn run(mut self, batches: Receiver<TopicBatch>) {
         // Kept for the room that it has.
         let mut message = EncodedMessage::default();
-        for TopicBatch { topic, records, receipt, .. } in batches {
+        for TopicBatch { number, topic, records, receipt, .. } in batches {
             for record in records {
-                self.send(&topic, &record, &receipt, &mut message);
+                self.send((&topic, self.spreads[number]), &record, &receipt, &mut message);
             }
         }
         // The workers waited for every receipt before they let go of the senders.
@@ -54,7 +57,7 @@ impl ProducerFeeder {
     /// Hands a record to the producer.
     fn send(
         &mut self,
-        topic: &OutputTopic,
+        (topic, spread): (&OutputTopic, KeySpread),
         record: &Record,
         receipt: &Receipt,
         message: &mut EncodedMessage,
@@ -64,7 +67,8 @@ impl ProducerFeeder {
             Examined::Replaced(refused) => receipt.refuse(refused),
             Examined::Left => return,
         }
-        let mut sent = produced(&topic.name, message, Box::new(receipt.acknowledgement()));
+        let place = (topic.name.as_str(), spread.partition(&message.key));
+        let mut sent = produced(place, message, Box::new(receipt.acknowledgement()));
         loop {
             match self.producer.send(sent) {
                 Ok(()) => return,

@@ -38,6 +38,11 @@ pub enum Isolation {
 pub struct TopicBounds(pub BTreeMap<i32, (i64, i64)>);
 
 impl TopicBounds {
+    /// How many there are.
+    pub fn partitions(&self) -> i32 {
+        self.0.len() as i32
+    }
+
     /// Where each partition ends.
     pub fn ends(&self) -> BTreeMap<i32, i64> {
         self.0.iter().map(|(partition, (_, end))| (*partition, *end)).collect()

@@ -15,6 +15,8 @@ use super::super::shares::Distribution;
 use super::super::update::Router;
 use super::committed::{CommittedTopics, Isolation, TopicBounds};
 use super::messages::read_message;
+use super::progress::{TopicProgress, topic_of};
+use super::spread::{KeyPlaces, KeySpread};
 use super::topics;
 use crate::console::counted;
 use crate::plan::{Plan, Publish};
@@ -30,10 +32,17 @@ pub fn look_ahead(
         return Vec::new();
     }
     let Ok(reader) = CommittedTopics::new(&plan.kafka) else { return Vec::new() };
+    let progress = TopicProgress::read(&reader, &topic_of(&plan.name), Isolation::Committed);
+    let told = progress.map(|progress| progress.spreads).unwrap_or_default();
     let router = Router::new(plan, durable.workers as u64);
     let look = |(output, name, publish): (u16, &str, Publish)| {
         let topic = (output, name, publish == Publish::Rejects);
-        let held = TopicReading::new(topic, names, &router, durable).ahead(&reader);
+        let bounds = reader.bounds(name);
+        let held = bounds.and_then(|bounds| {
+            let first = KeySpread::first(&plan.kafka, bounds.partitions());
+            let places = KeyPlaces::new(told.get(name).copied(), first);
+            TopicReading::new(topic, names, &router, durable, places).ahead(&reader)
+        });
         let held = held.inspect_err(|why| tracing::debug!("topic '{name}' is read later: {why}"));
         Some((usize::from(output), held.ok()?))
     };
@@ -54,14 +63,26 @@ pub struct TopicReading<'a> {
     catalog: Catalog,
     /// By partition, the offset of the next message.
     next: BTreeMap<i32, i64>,
+    places: KeyPlaces,
+    names: &'a Catalog,
+}
+
+/// What a topic holds.
+pub struct HeldTopic {
+    pub comparison: Comparison,
+    /// How its keys lie.
+    pub spread: KeySpread,
+    /// Partitions with keys that do not belong there.
+    pub strays: Vec<(i32, String)>,
 }
 
 impl<'a> TopicReading<'a> {
     pub fn new(
         (output, name, is_log): (u16, &'a str, bool),
-        names: &Catalog,
+        names: &'a Catalog,
         router: &'a Router,
         durable: &DurableOutputs,
+        places: KeyPlaces,
     ) -> Self {
         let DurableOutputs { process, processes, workers, .. } = *durable;
         TopicReading {
@@ -75,33 +96,52 @@ impl<'a> TopicReading<'a> {
             comparison: Comparison::new(output, is_log, names),
             catalog: names.clone(),
             next: BTreeMap::new(),
+            places,
+            names,
         }
     }
 
     /// Begins behind what was read before, if the topic goes as far.
     pub fn go_on(&mut self, ahead: Option<HeldAhead>, now: &TopicBounds) {
-        let Some(HeldAhead { comparison, catalog, read: ReadAhead::Topic(next) }) = ahead else {
+        let Some(HeldAhead { comparison, catalog, read: ReadAhead::Topic(next, places) }) = ahead
+        else {
             return;
         };
         let ends = now.ends();
-        if next.iter().all(|(partition, next)| ends.get(partition).is_some_and(|end| end >= next)) {
-            (self.comparison, self.catalog, self.next) = (comparison, catalog, next);
+        let is_alike = places.spread == self.places.spread;
+        if is_alike
+            && next
+                .iter()
+                .all(|(partition, next)| ends.get(partition).is_some_and(|end| end >= next))
+        {
+            (self.comparison, self.catalog) = (comparison, catalog);
+            (self.next, self.places) = (next, places);
         }
     }
 
     /// Reads to the present end.
     fn read(&mut self, reader: &CommittedTopics<'_>) -> Result<TopicBounds, String> {
         let TopicReading { output, name, is_log, router, process, of, .. } = *self;
-        let TopicReading { encoder, comparison, catalog, next, .. } = self;
+        let TopicReading { encoder, comparison, catalog, next, places, .. } = self;
         let (mut foreign, known) = (0, next.clone());
         let take = |message: &BorrowedMessage<'_>| {
             let (partition, offset) = (message.partition(), message.offset());
             next.insert(partition, offset + 1);
-            match encoder.decode(output, &read_message(message), catalog) {
+            let sent = read_message(message);
+            match encoder.decode(output, &sent, catalog) {
                 Ok(record) => {
+                    let belongs_there = places.see(partition, &sent.key);
                     let route = router.route(output, &record.key, catalog);
-                    if is_log || of.process(route) == process {
+                    if is_log {
                         comparison.hold(record, catalog);
+                    } else if of.process(route) != process {
+                        // It is somebody else's.
+                    } else if belongs_there {
+                        comparison.hold(record, catalog);
+                    } else if sent.value.is_some() {
+                        places.add_stray(partition, sent.key, record.key);
+                    } else {
+                        places.is_taken_back(partition, sent.key);
                     }
                 }
                 Err(why) => {
@@ -123,18 +163,45 @@ impl<'a> TopicReading<'a> {
         Ok(bounds)
     }
 
-    /// What it holds, now that nobody writes it.
-    pub fn read_back(mut self, reader: &CommittedTopics<'_>) -> Result<Comparison, String> {
-        let bounds = self.read(reader)?;
-        let TopicReading { mut comparison, catalog, .. } = self;
-        comparison.end(catalog, bounds.0.values().any(|(begin, _)| *begin > 0));
-        Ok(comparison)
+    /// What it holds, now that nobody writes it. It is read once more if its keys are found to lie otherwise than was
+    /// told, or was to be supposed.
+    pub fn read_back(mut self, reader: &CommittedTopics<'_>) -> Result<HeldTopic, String> {
+        loop {
+            let bounds = self.read(reader)?;
+            let spread = self.places.found();
+            if spread != self.places.spread && !self.is_log {
+                self.begin_anew(spread);
+                continue;
+            }
+            let TopicReading { name, mut comparison, catalog, places, .. } = self;
+            comparison.end(catalog, bounds.0.values().any(|(begin, _)| *begin > 0));
+            let mut strays = Vec::new();
+            for (place, key) in places.elsewhere() {
+                comparison.distrust(&key);
+                strays.push(place);
+            }
+            if !strays.is_empty() {
+                let keys = counted(strays.len(), "key", "keys");
+                tracing::warn!(
+                    "topic '{name}' holds {keys} in other partitions than where keys belong: what lies there is taken back, \
+                     and what holds of them is told again"
+                );
+            }
+            return Ok(HeldTopic { comparison, spread, strays });
+        }
+    }
+
+    fn begin_anew(&mut self, spread: KeySpread) {
+        self.places = self.places.anew(spread);
+        self.comparison = Comparison::new(self.output, self.is_log, self.names);
+        self.catalog = self.names.clone();
+        self.next = BTreeMap::new();
     }
 
     /// What it holds by now, while another run writes it.
     pub fn ahead(mut self, reader: &CommittedTopics<'_>) -> Result<HeldAhead, String> {
         self.read(reader)?;
-        let TopicReading { comparison, catalog, next, .. } = self;
-        Ok(HeldAhead { comparison, catalog, read: ReadAhead::Topic(next) })
+        let TopicReading { comparison, catalog, next, places, .. } = self;
+        Ok(HeldAhead { comparison, catalog, read: ReadAhead::Topic(next, places) })
     }
 }

@@ -68,13 +68,14 @@ impl Examiner {
     }
 }
 
-/// A message as the producer takes it.
+/// A message as the producer takes it, for a topic's partition.
 pub fn produced<'a, O: rdkafka::util::IntoOpaque>(
-    topic: &'a str,
+    (topic, partition): (&'a str, i32),
     message: &'a EncodedMessage,
     opaque: O,
 ) -> BaseRecord<'a, str, [u8], O> {
-    let mut sent = BaseRecord::with_opaque_to(topic, opaque).key(message.key.as_str());
+    let sent = BaseRecord::with_opaque_to(topic, opaque).partition(partition);
+    let mut sent = sent.key(message.key.as_str());
     if let Some(value) = &message.value {
         sent = sent.payload(value.to_bytes());
     }

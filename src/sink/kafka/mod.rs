@@ -9,8 +9,10 @@ mod batch;
 mod committed;
 mod held_topic;
 mod messages;
+mod pending;
 mod producer;
 mod progress;
+pub mod spread;
 mod standing;
 mod ticks;
 mod topics;
@@ -36,6 +38,7 @@ use batch::{TopicBatch, spawn};
 pub use held_topic::look_ahead;
 use messages::Examiner;
 pub use messages::read_message;
+use spread::KeySpread;
 use topics::{Asking, OutputTopic, WantedTopic};
 
 /// How often somebody who waits looks whether the run has failed.
@@ -134,9 +137,15 @@ fn acknowledge(
         .create_with_context(Acknowledging { failure: failure.clone() })
         .map_err(|error| error.to_string())?;
     let producer = Arc::new(producer);
-    topics.iter().try_for_each(|topic| topics::find_leaders(producer.client(), &topic.name))?;
+    // As it is now: partitions that are added meanwhile would part the records of a key.
+    let spreads = topics.iter().map(|topic| {
+        let partitions = topics::find_leaders(producer.client(), &topic.name)?;
+        Ok(KeySpread::first(&opening.plan.kafka, partitions))
+    });
+    let spreads = spreads.collect::<Result<_, String>>()?;
     let acknowledged = Arc::downgrade(&producer);
-    let feeder = ProducerFeeder { examiner: Examiner::new(&opening.names), failure, producer };
+    let feeder =
+        ProducerFeeder { examiner: Examiner::new(&opening.names), failure, producer, spreads };
     spawn("acknowledgements", move || take_acknowledgements(&acknowledged))?;
     spawn("write topics", move || feeder.run(batches))
 }

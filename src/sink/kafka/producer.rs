@@ -97,11 +97,11 @@ impl CommittingProducer {
         self.producer.client()
     }
 
-    /// Sends a message of the topic with this number.
+    /// Sends a message to a partition of the topic with this number.
     pub fn send(
         &mut self,
         number: usize,
-        topic: &str,
+        place: (&str, i32),
         message: &EncodedMessage,
     ) -> Result<(), Broken> {
         if self.committing == Committing::Transactions && !self.is_in_transaction {
@@ -109,7 +109,7 @@ impl CommittingProducer {
             self.is_in_transaction = true;
         }
         self.deliveries.state.lock().expect("no one panics with it").under_way += 1;
-        let mut sent = produced(topic, message, number);
+        let mut sent = produced(place, message, number);
         loop {
             match self.producer.send(sent) {
                 Ok(()) => return Ok(()),

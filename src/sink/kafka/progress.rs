@@ -4,7 +4,8 @@
 //! The topic has one partition, so that its records have one order, and is compacted by process: the newest record of
 //! a process is never deleted, however long nothing is sent, and a start reads little. (Retention would
 //! delete the newest record of a definition that pauses.) A record tells what its process committed, what was known
-//! of earlier runs that says more, and where the topics ended: what lies behind that, somebody else wrote.
+//! of earlier runs that says more, where the topics ended (what lies behind that, somebody else wrote), and how their keys
+//! lie in partitions, which stays as it is whoever writes them.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::super::commit::DurableOutputs;
 use super::super::shares::{CommittedShare, CommittedShares, Distribution};
 use super::committed::{CommittedTopics, Isolation};
+use super::spread::KeySpread;
 use super::topics::WantedTopic;
 use crate::time::Tick;
 
@@ -38,6 +40,9 @@ pub struct ProgressRecord {
     pub before: Vec<CommittedShare>,
     /// By topic.
     pub ends: BTreeMap<String, PartitionEnds>,
+    /// By topic; earlier versions did not tell it.
+    #[serde(default)]
+    pub spreads: BTreeMap<String, KeySpread>,
 }
 
 impl ProgressRecord {
@@ -73,6 +78,8 @@ pub fn wanted(topic: &str) -> WantedTopic<'_> {
 #[derive(Default)]
 pub struct TopicProgress {
     pub by_process: BTreeMap<usize, ProgressRecord>,
+    /// By topic, how its keys lie, as was told last, by any definition and of any data folder.
+    pub spreads: BTreeMap<String, KeySpread>,
     /// Whether some record is none of ours, or of a later version.
     pub has_unreadable: bool,
 }
@@ -93,6 +100,7 @@ impl TopicProgress {
                 let record = message.payload().map(serde_json::from_slice::<ProgressRecord>);
                 match (key, record) {
                     (Some(process), Some(Ok(record))) => {
+                        progress.spreads.extend(record.spreads.clone());
                         progress.by_process.insert(process, record);
                     }
                     (Some(process), None) => {

@@ -14,7 +14,7 @@ use super::topics::OutputTopic;
 /// What the topics hold.
 pub enum TopicsStanding {
     /// Nothing that matters: all is sent.
-    Fresh,
+    Fresh { is_empty: bool },
     /// What these shares say.
     Known(CommittedShares),
     /// It can't be known, for this reason.
@@ -46,17 +46,22 @@ pub fn found(
             Some(OutputTopic { name, .. }) => TopicsStanding::Unknown(format!(
                 "topic '{name}' holds less than was written to it: it was deleted and made anew"
             )),
-            None => known(progress, durable, reader, topics, shares, are_exact)?,
+            None => match topics.iter().find(|topic| !progress.spreads.contains_key(&topic.name)) {
+                Some(OutputTopic { name, .. }) => TopicsStanding::Unknown(format!(
+                    "it is not told in which partitions the keys of topic '{name}' lie"
+                )),
+                None => known(progress, durable, reader, topics, shares, are_exact)?,
+            },
         }
     } else {
         match holding {
-            None => TopicsStanding::Fresh,
+            None => TopicsStanding::Fresh { is_empty: true },
             Some(topic) if durable.replayed == 0 => {
                 tracing::warn!(
                     "topic '{topic}' holds records of which the data folder knows nothing: they stay \
                      until a newer record of their key comes"
                 );
-                TopicsStanding::Fresh
+                TopicsStanding::Fresh { is_empty: false }
             }
             Some(topic) => TopicsStanding::Unknown(why_unknown(progress, durable, topic)),
         }

@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 use crossbeam_channel::{Receiver, Sender};
 
 use super::super::backlog::Backlog;
-use super::super::compare::Comparison;
 use super::super::encoder::EncodedMessage;
 use super::super::receipt::Acknowledgement;
 use super::super::record::RecordBody;
 use super::super::shares::CommittedShares;
 use super::super::update::Router;
 use super::batch::TopicBatch;
+use super::held_topic::HeldTopic;
 use super::messages::{Examined, Examiner};
 use crate::time::Tick;
 
@@ -32,12 +32,12 @@ pub enum Replayed {
 pub type SharedComparison = Arc<Mutex<Option<TopicComparisons>>>;
 
 pub struct TopicComparisons {
-    pub by_topic: BTreeMap<usize, Comparison>,
+    pub by_topic: BTreeMap<usize, HeldTopic>,
     pub acknowledgements: Vec<Acknowledgement>,
 }
 
 impl TopicComparisons {
-    pub fn new(by_topic: BTreeMap<usize, Comparison>) -> Self {
+    pub fn new(by_topic: BTreeMap<usize, HeldTopic>) -> Self {
         TopicComparisons { by_topic, acknowledgements: Vec::new() }
     }
 }
@@ -131,7 +131,7 @@ impl TickEncoder {
                 }
                 Examined::Left => continue,
             }
-            of_topic.replay(record);
+            of_topic.comparison.replay(record);
         }
         comparison.acknowledgements.push(receipt.acknowledgement());
     }

@@ -160,8 +160,9 @@ fn number(config: &ClientConfig, property: &str) -> Option<usize> {
 }
 
 /// Makes the producer know who takes a topic's records: the first ones would otherwise wait for it to
-/// ask, and all that comes after them too. Of a topic just created a broker may know no leader yet.
-pub fn find_leaders<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<(), String> {
+/// ask, and all that comes after them too. Of a topic just created a broker may know no leader yet. Returns how many
+/// partitions it has.
+pub fn find_leaders<C: ClientContext>(client: &Client<C>, topic: &str) -> Result<i32, String> {
     let started = Instant::now();
     loop {
         let left = PATIENCE.saturating_sub(started.elapsed());
@@ -171,13 +172,19 @@ pub fn find_leaders<C: ClientContext>(client: &Client<C>, topic: &str) -> Result
         let has_leaders = |topic: &MetadataTopic| {
             topic.error().is_none() && topic.partitions().iter().all(|part| part.leader() >= 0)
         };
-        if found.topics().iter().all(has_leaders) {
-            return Ok(());
+        let partitions = found.topics().first().map_or(0, |topic| topic.partitions().len()) as i32;
+        if partitions > 0 && found.topics().iter().all(has_leaders) {
+            return Ok(partitions);
         }
         if left.is_zero() {
+            if partitions == 0 {
+                return Err(format!(
+                    "no partition of topic '{topic}' is told of: it is not there, or may not be described"
+                ));
+            }
             // It may come back: records wait for it.
             tracing::warn!("topic '{topic}' has no leader yet");
-            return Ok(());
+            return Ok(partitions);
         }
         std::thread::sleep(RETRY);
     }

@@ -18,15 +18,18 @@ use super::super::encoder::{EncodedMessage, MessageEncoder};
 use super::super::failure::Failure;
 use super::super::formats::message_encoder;
 use super::super::observer::DifferingRecords;
-use super::super::receipt::Acknowledgement;
 use super::super::shares::{CommittedShare, CommittedShares};
 use super::acknowledged::gone;
 use super::committed::{CommittedTopics, Isolation};
+use super::held_topic::HeldTopic;
+use super::pending::{PendingTick, PendingTicks};
 use super::producer::{Broken, Committing, CommittingProducer};
 use super::progress::{PartitionEnds, ProgressRecord, TopicProgress};
+use super::spread::KeySpread;
 use super::ticks::{EncodedBatch, SharedComparison, TopicComparisons};
 use super::topics::OutputTopic;
 use crate::console::counted;
+use crate::fault;
 use crate::plan::Kafka;
 use crate::time::Tick;
 
@@ -37,14 +40,6 @@ const SLOW: Duration = Duration::from_millis(50);
 /// How long brokers may take to say which topics there are.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Ticks that are not committed.
-#[derive(Default)]
-struct PendingTick {
-    /// By topic's number.
-    batches: Vec<(usize, Vec<EncodedMessage>)>,
-    acknowledgements: Vec<Acknowledgement>,
-}
-
 /// What commits, on a thread of its own.
 pub struct TickCommitter {
     pub kafka: Kafka,
@@ -54,6 +49,8 @@ pub struct TickCommitter {
     pub id: String,
     pub producer: CommittingProducer,
     pub topics: Vec<Arc<OutputTopic>>,
+    /// How the keys of each lie.
+    pub spreads: Vec<KeySpread>,
     pub progress_topic: String,
     /// What is told with each commit.
     pub progress: ProgressRecord,
@@ -68,14 +65,6 @@ pub struct TickCommitter {
     pub pending: PendingTicks,
     /// Dropped when it is known what the topics hold.
     pub known: Option<Sender<()>>,
-}
-
-/// What waits to be committed, and what of it has been sent.
-#[derive(Default)]
-pub struct PendingTicks {
-    ticks: BTreeMap<Tick, PendingTick>,
-    /// The last tick that has been sent, if any is sent that is not committed.
-    sent: Option<Tick>,
 }
 
 impl TickCommitter {
@@ -136,11 +125,17 @@ impl TickCommitter {
         let after = self.pending.sent.map_or(0, |sent| sent + 1);
         if after < before {
             for (tick, pending) in self.pending.ticks.range(after..before) {
+                for (topic, partition, key) in &pending.strays {
+                    let taken_back = EncodedMessage { key: key.clone(), ..Default::default() };
+                    let place = (self.topics[*topic].name.as_str(), *partition);
+                    self.producer.send(*topic, place, &taken_back)?;
+                }
                 for (topic, messages) in &pending.batches {
-                    let name = &self.topics[*topic].name;
-                    messages
-                        .iter()
-                        .try_for_each(|message| self.producer.send(*topic, name, message))?;
+                    let (name, spread) = (self.topics[*topic].name.as_str(), self.spreads[*topic]);
+                    for message in messages {
+                        let place = (name, spread.partition(&message.key));
+                        self.producer.send(*topic, place, message)?;
+                    }
                 }
                 self.pending.sent = Some(*tick);
             }
@@ -148,6 +143,7 @@ impl TickCommitter {
         let Some(tick) = self.pending.sent.filter(|_| is_due) else { return Ok(false) };
         let began = Instant::now();
         self.settle()?;
+        fault::point("records sent");
         let settled = began.elapsed();
         for (topic, ends) in self.producer.ends() {
             // The progress topic has the number behind all others.
@@ -165,8 +161,10 @@ impl TickCommitter {
             ..self.progress.clone()
         };
         self.tell(&told)?;
+        fault::point("progress sent");
         let has_told = began.elapsed();
         self.producer.commit()?;
+        fault::point("committed");
         let took = began.elapsed();
         if took > SLOW {
             tracing::debug!(
@@ -191,7 +189,7 @@ impl TickCommitter {
             value: Some(serde_json::to_vec(progress).expect("it is plain")),
             merged_into: None,
         };
-        self.producer.send(self.topics.len(), &self.progress_topic, &message)?;
+        self.producer.send(self.topics.len(), (&self.progress_topic, 0), &message)?;
         self.settle()
     }
 
@@ -213,9 +211,13 @@ impl TickCommitter {
     fn take_difference(&mut self, comparison: &SharedComparison) {
         let comparisons = comparison.lock().expect("no one panics with it").take();
         let TopicComparisons { by_topic, acknowledgements } = comparisons.expect("taken once");
-        let mut pending = PendingTick { batches: Vec::new(), acknowledgements };
+        let mut pending = PendingTick { acknowledgements, ..PendingTick::default() };
         let mut differing = Vec::new();
-        for (topic, comparison) in by_topic {
+        for (topic, HeldTopic { mut comparison, strays, .. }) in by_topic {
+            let output = self.topics[topic].output;
+            self.pending.leave_out(topic, output, comparison.left_over());
+            let strays = strays.into_iter().map(|(partition, key)| (topic, partition, key));
+            pending.strays.extend(strays);
             let (records, catalog) = comparison.difference();
             let mut encoder: Box<dyn MessageEncoder> = message_encoder(&catalog);
             let encode = |record| {
@@ -314,10 +316,12 @@ impl TickCommitter {
     pub fn claim(&mut self, gone: &[usize]) -> Result<(), Broken> {
         for process in gone {
             let message = EncodedMessage { key: process.to_string(), ..EncodedMessage::default() };
-            self.producer.send(self.topics.len(), &self.progress_topic, &message)?;
+            self.producer.send(self.topics.len(), (&self.progress_topic, 0), &message)?;
         }
         self.tell(&self.progress.clone())?;
-        self.producer.commit()
+        self.producer.commit()?;
+        fault::point("claimed");
+        Ok(())
     }
 }
 
@@ -328,15 +332,6 @@ enum ReplaceError {
     Failed(String),
 }
 
-impl PendingTicks {
-    fn add(&mut self, batch: EncodedBatch) {
-        let EncodedBatch { tick, topic, messages, acknowledgement } = batch;
-        let pending = self.ticks.entry(tick).or_default();
-        pending.batches.push((topic, messages));
-        pending.acknowledgements.push(acknowledgement);
-    }
-}
-
 /// What this process says at its start.
 pub fn first_progress(
     durable: &DurableOutputs,
@@ -344,6 +339,7 @@ pub fn first_progress(
     tick: Option<Tick>,
     before: Vec<CommittedShare>,
     ends: BTreeMap<String, PartitionEnds>,
+    spreads: BTreeMap<String, KeySpread>,
 ) -> ProgressRecord {
     ProgressRecord {
         store: durable.store.clone(),
@@ -355,5 +351,6 @@ pub fn first_progress(
         tick,
         before,
         ends,
+        spreads,
     }
 }

@@ -20,12 +20,14 @@ use super::batch::{TopicBatch, spawn};
 use super::committed::{CommittedTopics, Isolation};
 use super::held_topic::TopicReading;
 use super::messages::Examiner;
+use super::pending::PendingTicks;
 use super::producer::{Committing, CommittingProducer};
 use super::progress::{self, TopicProgress};
+use super::spread::{KeyPlaces, KeySpread, tell_spread};
 use super::standing::{self, TopicsStanding};
 use super::ticks::{Replayed, TickEncoder, TopicComparisons};
 use super::topics::{self, Asking, OutputTopic};
-use super::transactional::{PendingTicks, TickCommitter, first_progress};
+use super::transactional::{TickCommitter, first_progress};
 
 /// Starts the threads. What is returned is disconnected when it is known what the topics hold.
 pub fn start(
@@ -48,7 +50,9 @@ pub fn start(
     };
     let progress_topic = progress::topic_of(&plan.name);
     let names = topics.iter().map(|topic| topic.name.as_str()).chain([progress_topic.as_str()]);
-    names.into_iter().try_for_each(|topic| topics::find_leaders(admin.inner(), topic))?;
+    for topic in names {
+        topics::find_leaders(admin.inner(), topic)?;
+    }
 
     let id = |process: usize| format!("selfsame-{}-{process}", plan.name);
     let open = |process, failure: &Failure| {
@@ -86,14 +90,26 @@ pub fn start(
         0 => beyond.into_iter().filter(is_foreign).collect(),
         _ => Vec::new(),
     };
-    topics.iter().try_for_each(|topic| topics::find_leaders(producer.client(), &topic.name))?;
+    // How the keys of each would lie if it were written for the first time.
+    let firsts = topics.iter().map(|topic| {
+        let partitions = topics::find_leaders(producer.client(), &topic.name)?;
+        Ok(KeySpread::first(&kafka, partitions))
+    });
+    let firsts = firsts.collect::<Result<Vec<_>, String>>()?;
+    let told = |topic: &OutputTopic| progress.spreads.get(&topic.name).copied();
+    let mut spreads = firsts.clone();
 
     let router = Router::new(plan, durable.workers as u64);
     let mut before = CommittedShares::default();
     let (mut comparison, mut tick) = (None, Some(0));
     let replayed = match standing {
-        TopicsStanding::Fresh => Replayed::Sent,
+        TopicsStanding::Fresh { is_empty: true } => Replayed::Sent,
+        TopicsStanding::Fresh { is_empty: false } => {
+            spreads = lying(topics, &firsts, told);
+            Replayed::Sent
+        }
         TopicsStanding::Known(shares) => {
+            spreads = lying(topics, &firsts, told);
             opening.committed.extend(shares.ticks());
             before = shares.clone();
             Replayed::Withheld(shares)
@@ -105,22 +121,31 @@ pub fn start(
                      and only what differs is sent"
                 );
             }
-            let topics = topics.iter().enumerate();
-            let compared = topics.map(|(number, topic)| {
+            let compared = topics.iter().enumerate().map(|(number, topic)| {
                 let ahead = opening.ahead.take(usize::from(topic.output));
                 let of = (topic.output, topic.name.as_str(), topic.is_log);
-                let mut reading = TopicReading::new(of, &opening.names, &router, &durable);
+                let places = KeyPlaces::new(told(topic), firsts[number]);
+                let mut reading = TopicReading::new(of, &opening.names, &router, &durable, places);
                 reading.go_on(ahead, &reader.bounds(&topic.name)?);
                 Ok((number, reading.read_back(&reader)?))
             });
             let compared = compared.collect::<Result<BTreeMap<_, _>, String>>()?;
+            spreads = compared.values().map(|held| held.spread).collect();
             let shared = Arc::new(Mutex::new(Some(TopicComparisons::new(compared))));
             (comparison, tick) = (Some(Arc::clone(&shared)), None);
             durable.difference.is_awaited();
             Replayed::Compared(shared)
         }
     };
-    let progress = first_progress(&durable, random_text()?, tick, before.all().to_vec(), ends);
+    let mut told = progress.spreads;
+    for ((topic, spread), first) in topics.iter().zip(&spreads).zip(&firsts) {
+        if durable.process == 0 && !durable.comes_at_once {
+            tell_spread(&topic.name, *spread, *first);
+        }
+        told.insert(topic.name.clone(), *spread);
+    }
+    let (run, before_all) = (random_text()?, before.all().to_vec());
+    let progress = first_progress(&durable, run, tick, before_all, ends, told);
     let (known, is_known): (Sender<()>, Receiver<()>) = unbounded();
     let is_known = comparison.is_some().then_some(is_known);
     let (backlog, is_over): (Arc<Backlog>, Arc<AtomicBool>) = Default::default();
@@ -140,6 +165,7 @@ pub fn start(
         id: id(durable.process),
         producer,
         topics: topics.to_vec(),
+        spreads,
         progress_topic,
         progress,
         before,
@@ -156,6 +182,18 @@ pub fn start(
     spawn("encode topics", move || encoder.run(batches, sender))?;
     spawn("commit topics", move || committer.run(&encoded))?;
     Ok(is_known)
+}
+
+/// How keys lie where it is told, else as if nothing were there yet.
+fn lying(
+    topics: &[Arc<OutputTopic>],
+    firsts: &[KeySpread],
+    told: impl Fn(&OutputTopic) -> Option<KeySpread>,
+) -> Vec<KeySpread> {
+    let lying = |(topic, first): (&Arc<OutputTopic>, &KeySpread)| {
+        KeyPlaces::new(told(topic), *first).spread
+    };
+    topics.iter().zip(firsts).map(lying).collect()
 }
 
 fn why_closed(id: &str, error: &KafkaError) -> String {
