@@ -156,7 +156,7 @@ fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
 #[test]
 fn the_first_process_tells_who_follows_what_all_of_them_change_and_goes_on_after_a_restart() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut start = || start(folder.path(), &["--data", "data"]);
+    let start = || start(folder.path(), &["--data", "data"]);
     let [(mut one, first), (two, _second)] = start();
     one.until("all are known", |_| get(&first, "/v1/segments").1.contains("\"people\":200"));
     let mut events = follow(&first, "", "");
