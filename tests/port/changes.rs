@@ -269,8 +269,9 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
     });
     drop(socket);
     up_to("the very last");
-    let is_entered = |(_, record): &&(String, Value)| record["value"]["change"] == "entered";
-    assert!(told.iter().rev().take(50).find(is_entered).is_some(), "what differs is told");
+    let of_segments = told.iter().filter(|(_, record)| record["output"] == "segments");
+    let mut latest = of_segments.rev().take(50);
+    assert!(latest.any(|(_, of)| of["value"]["change"] == "entered"), "what differs is told");
     running.signal("INT");
     running.end().well();
     for output in ["profiles", "segments", "rejects"] {
