@@ -79,6 +79,7 @@ run(async (browser) => {
     page.on('console', (message) => page.said.push(message.text()));
     page.on('pageerror', (error) => page.said.push(error.message));
     page.on('requestfailed', (request) => page.said.push(`${request.url()} ${request.failure().errorText}`));
+    page.on('response', (answer) => answer.status() >= 400 && page.said.push(`${answer.url()} ${answer.status()}`));
     const asked = new Set();
     const sent = new Set();
     page.on('request', (request) => {
