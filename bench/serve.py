@@ -26,6 +26,7 @@ from throughput import ROOT
 OHA = "1.16.0"
 LOOKUPS, P99, P999 = 20_000, 5.0, 200.0
 BATCH = 200
+TRIES = 20
 DEFINITION = """name: served
 target_latency: 200 ms
 http: {{listen: "127.0.0.1:0"}}
@@ -92,32 +93,57 @@ def batch(first, people, now):
     return f'{{"sentAt":"{now}","batch":[{",".join(messages)}]}}'.encode()
 
 
+def post(connection, path, body):
+    """Posts a body as SDKs do: what is not taken is sent again, after as long as the answer asks for, and over another
+    connection where one is lost. Its messages have ids, so that none counts twice. Says how often it was sent again."""
+    for tries in range(TRIES):
+        wait = min(0.1 * 2**tries, 5.0)
+        try:
+            connection.request("POST", path, body, {"content-type": "application/json"})
+            answer = connection.getresponse()
+            text = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            # What was said before the connection went can't be known any more.
+            said = f"{type(error).__name__}: {error}"
+            connection.close()
+        else:
+            if answer.status == 200:
+                return tries
+            if answer.status not in (429, 503):
+                raise SystemExit(f"{path}: {answer.status} {text.decode()}")
+            said = f"{answer.status} {text.decode()}"
+            wait = float(answer.headers.get("retry-after", wait))
+        time.sleep(wait)
+    raise SystemExit(f"{path} was not taken in {TRIES} tries: {said}")
+
+
 def send(address, people, rate, first, number, connections=24):
     """Sends so many events, each batch when it is due; a process of its own. It ends once all are safe."""
     started = time.monotonic()
+    again = [0] * connections
 
     def lane(own):
-        connection = http.client.HTTPConnection(address)
+        try:
+            sent(own)
+        except BaseException as error:
+            print(f"the sender failed: {error!r}", file=sys.stderr, flush=True)
+            os._exit(1)
+
+    def sent(own):
+        connection = http.client.HTTPConnection(address, timeout=60)
         for place in range(own, number // BATCH, connections):
             due = started + place * BATCH / rate
             time.sleep(max(0.0, due - time.monotonic()))
             now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            body = batch(first + place * BATCH, people, now)
-            while True:
-                connection.request("POST", "/v1/batch", body, {"content-type": "application/json"})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status == 200:
-                    break
-                if answer.status != 503:
-                    os._exit(1)
-                time.sleep(0.5)
+            again[own] += post(connection, "/v1/batch", batch(first + place * BATCH, people, now))
 
     lanes = [threading.Thread(target=lane, args=(own,)) for own in range(connections)]
     for each in lanes:
         each.start()
     for each in lanes:
         each.join()
+    if any(again):
+        print(f"{sum(again)} batches were sent again", flush=True)
     os._exit(0)
 
 

@@ -424,19 +424,19 @@ fn posts() -> Vec<Route> {
             "bad_parameter",
         )]),
     ];
-    let collected = |path: &str| post(&format!("/v1/{path}"), Wants::Collector);
+    let collected = |path: &str| post(path, Wants::Collector);
     let none: &[(u16, &str)] = &[
         SEVERAL,
         (404, "tests/collector.rs::what_sdks_send_is_refused_where_no_source_is_a_collector"),
     ];
     let one =
         ["track", "t", "identify", "i", "page", "p", "screen", "s", "group", "g", "alias", "a"];
-    all.extend(one.map(|path| {
+    all.extend(one.map(|path| format!("/v1/{path}")).map(|path| {
         let wrong: &[Wrong] = &[("no json", 400, "bad_body"), ("[]", 400, "bad_body")];
         let body = r#"{"messageId": "1", "userId": "u", "event": "e"}"#;
-        collected(path).body(body, wrong, 32_769).elsewhere(none)
+        collected(&path).body(body, wrong, 32_769).elsewhere(none)
     }));
-    all.extend(["batch", "b", "import"].map(|path| {
+    all.extend(["/v1/batch", "/v1/b", "/v1/import", "/beacon/v1/batch"].map(|path| {
         let wrong: &[Wrong] = &[("no json", 400, "bad_body"), (r#"{"batch": 1}"#, 400, "bad_body")];
         let body =
             r#"{"batch": [{"type": "track", "messageId": "1", "userId": "u", "event": "e"}]}"#;
@@ -451,7 +451,7 @@ fn watching() -> Vec<Route> {
     vec![
         open("/health/live").elsewhere(&[(
             503,
-            "src/serve/health.rs::a_run_that_has_failed_is_neither_alive_nor_ready_and_says_why",
+            "tests/serve.rs::a_run_that_has_failed_is_neither_alive_nor_ready_and_takes_no_rows",
         )]),
         open("/health/ready").elsewhere(&[(
             503,

@@ -491,3 +491,35 @@ fn the_page_is_in_the_binary_and_asks_nobody_else() {
     assert!(loaded.len() > 10, "{loaded:?}");
     assert!(!text.contains("://"));
 }
+
+/// As a program has it that has yet to wait for the run: the run has failed, and answers for itself until then.
+#[test]
+fn a_run_that_has_failed_is_neither_alive_nor_ready_and_takes_no_rows() {
+    let text = SHOP.replace("{files: none, kind", "{http: {}, kind");
+    let definition = Definition::parse(&text, "shop.yaml").expect("it is right");
+    let running = Engine::builder(&definition)
+        .http("127.0.0.1:0")
+        .output("profiles", |record| {
+            let is_bad = record.value.as_ref().is_some_and(|value| value.contains("bad@x.org"));
+            assert!(!is_bad, "no room");
+        })
+        .start()
+        .expect("it starts");
+    let address = running.http().expect("it is served");
+    let row = |email: &str| json!({"email": email, "amount": 1}).to_string();
+    assert_eq!(post(address, "/v1/sources/orders", &row("good@x.org")).status, 200);
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(get(address, path).status, 200, "{path}");
+    }
+    // Whoever sent what it failed of is not told that it is safe.
+    assert_eq!(post(address, "/v1/sources/orders", &row("bad@x.org")).refusal().0, 503);
+    let why = "the run has failed: the function that takes output profiles panicked";
+    for (path, what) in [("/health/live", "alive"), ("/health/ready", "ready")] {
+        let answer = get(address, path);
+        let told = json!({what: false, "reasons": [{"code": "failed", "message": why}]});
+        assert_eq!((answer.status, answer.json()), (503, told), "{path}");
+    }
+    assert_eq!(post(address, "/v1/sources/orders", &row("good@x.org")).refusal().0, 503);
+    let error = running.stop().expect_err("it failed").to_string();
+    assert_eq!(error, "the function that takes output profiles panicked");
+}

@@ -1,5 +1,6 @@
 //! What processes of one run answer: the first one for all people and all posts, each for itself how it does.
 
+mod events;
 #[path = "http/mod.rs"]
 mod http;
 mod program;
@@ -7,6 +8,7 @@ mod program;
 use std::fs;
 use std::path::Path;
 
+use events::{Events, follow, undated};
 use http::{address, get, post, request};
 use program::{Running, free_addresses};
 use serde_json::{Value, json};
@@ -24,11 +26,13 @@ segments:
   big: spent > 100
 outputs:
   profiles: {files: out/profiles.ndjson}
+  flat: {publish: profiles, format: csv, files: out/flat.csv}
+  rejects: {files: out/rejects.ndjson}
 ";
 
 fn start(folder: &Path, more: &[&str]) -> [(Running, String); 2] {
     fs::write(folder.join("shop.yaml"), SHOP).expect("room on the disk");
-    fs::create_dir(folder.join("rows")).expect("room on the disk");
+    fs::create_dir_all(folder.join("rows")).expect("room on the disk");
     for file in 0..4 {
         let rows =
             (0..50).map(|row| format!("{{\"email\":\"{}@x\",\"amount\":1}}\n", file * 50 + row));
@@ -100,8 +104,10 @@ fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
     }
     let (status, told) = post(&second, "/v1/profiles:batch", &[], b"{\"ids\":[\"email:0@x\"]}");
     assert_eq!((status, told["error"]["code"].as_str()), (421, Some("other_process")));
-    // Not all that outputs are told comes to the first one.
-    assert_eq!(code(&get(&first, "/v1/changes").1), "other_process");
+    for path in ["/v1/rejects", "/v1/conflicts"] {
+        assert_eq!(get(&first, path).0, 200, "{path}");
+        assert_eq!(code(&get(&second, path).1), "other_process", "{path}");
+    }
     for address in [&first, &second] {
         assert_eq!(get(address, "/health/live").0, 200);
         assert_eq!(get(address, "/health/ready").0, 200);
@@ -144,6 +150,51 @@ fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
     let ended = one.end().well();
     assert!(ended.contains("250"), "{ended}");
     assert!(request("GET", &first, "/health/live", &[], b"").is_none(), "its port is given back");
+}
+
+/// Files and whatever else the first process alone writes, it knows all of, whichever process has the people.
+#[test]
+fn the_first_process_tells_who_follows_what_all_of_them_change_and_goes_on_after_a_restart() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let start = || start(folder.path(), &["--data", "data"]);
+    let [(mut one, first), (two, _second)] = start();
+    one.until("all are known", |_| get(&first, "/v1/segments").1.contains("\"people\":200"));
+    let mut events = follow(&first, "", "");
+    let rows: Vec<Value> = (0..100)
+        .map(|number| json!({"id": number, "email": format!("{number}@x"), "amount": 101}))
+        .collect();
+    let body = Value::from(rows).to_string();
+    assert_eq!(post(&first, "/v1/sources/orders", &[], body.as_bytes()).0, 200);
+    let told: Events = events.by_ref().take(200).collect();
+    for output in ["profiles", "flat"] {
+        let of_output = told.iter().filter(|(_, record)| record["output"] == output);
+        let mut emails: Vec<String> = of_output
+            .map(|(_, record)| record["value"]["identifiers"]["email"][0].to_string())
+            .collect();
+        emails.sort();
+        emails.dedup();
+        assert_eq!(emails.len(), 100, "{output}: everybody, once");
+    }
+    one.signal("INT");
+    one.end().well();
+    two.signal("INT");
+    two.end().well();
+    let [(mut one, first), _two] = start();
+    one.until("all are known", |_| get(&first, "/v1/segments").1.contains("\"people\":200"));
+    for place in [0, 70, 150] {
+        let rest: Events = follow(&first, "", &told[place].0).take(199 - place).collect();
+        assert_eq!(rest, told[place + 1..], "behind {place}");
+    }
+    // What differs by another definition is told to who follows, of all people.
+    let mut events = follow(&first, "?output=flat", &told[199].0);
+    let next = SHOP.replace("spent > 100", "spent > 0");
+    let (status, answer) = post(&first, "/v1/definition", &[], next.as_bytes());
+    assert_eq!(status, 200, "{answer}");
+    let differs: Events = events.by_ref().take(100).collect();
+    let is_big = |(_, record): &(String, Value)| record["value"]["segments"] == json!(["big"]);
+    assert!(differs.iter().all(is_big), "{:?}", undated(differs[0].1.clone()));
+    one.signal("INT");
+    one.end().well();
 }
 
 #[test]

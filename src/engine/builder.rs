@@ -22,7 +22,7 @@ use crate::runtime::{Attached, Clock, Collections, Progress, Run, RunOptions, Ru
 use crate::serve::{self, Administration, CurrentRouter, Handles, Published, Served};
 use crate::sink::{ChangelogRecord, ProgramFunction};
 use crate::source::Memory;
-use crate::store::Recovered;
+use crate::store::{Recovered, StoreError};
 use crate::time::Tick;
 
 /// Runs definitions.
@@ -255,7 +255,16 @@ impl EngineBuilder {
             erase::wait_until_finished(data, options.process)?;
         }
         let erased = Arc::clone(&plan);
-        let finish = |recovered: &Recovered| erase::finish(&erased, recovered);
+        let (is_served, is_first) = (bound.is_some(), options.process == 0);
+        let finish = |recovered: &Recovered| {
+            if is_first && !is_served {
+                // Nobody keeps what this run tells: who followed an earlier one begins anew.
+                let root = &recovered.folder.root;
+                serve::delete_kept_changes(root)
+                    .map_err(StoreError::io(root, "cleared of what was told"))?;
+            }
+            erase::finish(&erased, recovered)
+        };
         let of_plan = Arc::clone(&plan);
         let run = Run::start(of_plan, options, finish, stoppable, attached, functions, observer)?;
         in_force::note(run.view(), &self.definition);

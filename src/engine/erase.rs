@@ -14,6 +14,7 @@ use crate::explain::{AllRows, WhyError};
 use crate::fault;
 use crate::plan::{DataPlace, Plan};
 use crate::row::IdentifierHash;
+use crate::serve;
 use crate::sink::DifferingRecords;
 use crate::store::{self, Erasure, Recovered, StoreError};
 
@@ -70,6 +71,8 @@ impl Erased {
         fault::point("erasure begun");
         // First of all: if the process ends here, the next run finds what is missing there, and tells it.
         let redacted = self.redact(plan, recovered, false)?;
+        serve::delete_kept_changes(&folder.root)
+            .map_err(StoreError::io(&folder.root, "cleared of what was told"))?;
         let leaves =
             |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
         let rows = recovered.remove(plan, &self.hashes, leaves)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::plan::Plan;
 use crate::runtime::RunOptions;
-use crate::serve::{Published, PublishingObserver, ServeError, plan_for};
+use crate::serve::{Published, PublishingObserver, ServeError, ServedPlan};
 use crate::sink::Observer;
 
 /// What is published of a run, and who sees its records for it.
@@ -14,15 +14,15 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// A plan of which some output tells all of everybody, and what is published in the first process.
+    /// A plan with what is published of it beside its outputs, and what is in the first process.
     pub fn of(plan: Plan, options: &RunOptions) -> Result<(Arc<Plan>, Option<Self>), ServeError> {
-        let (plan, output) = plan_for(plan, options.hosts.len());
-        let plan = Arc::new(plan);
+        let served = ServedPlan::new(plan, options.hosts.len());
+        let plan = Arc::new(served.plan.clone());
         if options.process > 0 {
             return Ok((plan, None));
         }
-        let published = Arc::new(Published::new(&plan, options.hosts.len()));
-        let observer = Arc::new(PublishingObserver::start(&plan, output, Arc::clone(&published))?);
+        let published = Arc::new(Published::new(&plan));
+        let observer = Arc::new(PublishingObserver::start(&served, &plan, Arc::clone(&published))?);
         Ok((plan, Some(Serving { published, observer })))
     }
 }

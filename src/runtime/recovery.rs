@@ -226,6 +226,7 @@ pub fn outputs(
         folder: recovered.folder.clone(),
         store: recovered.store.clone(),
         definition,
+        run: recovered.next_run,
         replayed: recovered.until,
         comes_at_once,
         settled: checkpoint.max(told),

@@ -21,6 +21,7 @@ use super::following::{FollowedChange, Following};
 use super::handles::SharedHandles;
 use super::ingest::write_key;
 use super::recent::RecordPlace;
+use super::served_plan::is_added;
 use super::server::Client;
 use super::websocket;
 use crate::plan::KeyHash;
@@ -96,7 +97,8 @@ struct ChangesQuery {
 /// The outputs that are named, all that are told here where none is, and the last event.
 fn query(handles: &SharedHandles, query: &str) -> Result<ChangesQuery, Denial> {
     let names = &handles.catalog.outputs;
-    let told = || names.iter().filter(|name| *name != super::publishing::ADDED);
+    let outputs = || handles.plan.outputs.iter().filter(|output| !is_added(output));
+    let told = || outputs().map(|output| output.name.as_str());
     let mut chosen = Vec::new();
     let mut last = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {

@@ -1,14 +1,18 @@
-//! Changes that are kept in memory no longer, read from the files of the outputs that told them.
+//! Changes that are kept in memory no longer, read from the files of the outputs that told them, and of outputs that have
+//! no such file from the journal.
 //!
 //! An output's file has its records by tick, and an index where each tick begins (`sink::TickIndex`). What several
-//! outputs told is brought together tick by tick, so that places and their order are those that records had at first.
+//! outputs told is brought together by its place, tick by tick, so that places and their order are those that records had
+//! at first.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::journal_reading::{JournalReading, JournalRecord};
 use super::recent::RecordPlace;
 use crate::sink::{Catalog, Encoder, Json, ReadBack, RecordKey, TickIndex};
 use crate::time::Tick;
@@ -16,6 +20,8 @@ use crate::time::Tick;
 /// The records of some outputs from a place on.
 pub struct EarlierRecords {
     files: Vec<EarlierFile>,
+    /// Of outputs without such a file.
+    journal: Option<JournalReading>,
     catalog: Catalog,
     json: Json,
     /// What was told already.
@@ -41,24 +47,42 @@ struct Line {
 }
 
 impl EarlierRecords {
-    /// Of outputs with the indexes of their files; `Err` has an output whose file does not tell what came behind the place.
+    /// Of outputs with the indexes of their files, where they have any: of the others the journal tells in this folder.
+    /// `Err` has an output of which neither tells what came behind the place.
     pub fn open(
-        mut outputs: Vec<(u16, Option<Arc<TickIndex>>)>,
+        outputs: Vec<(u16, Option<Arc<TickIndex>>)>,
+        journal: Option<&Path>,
         place: RecordPlace,
         catalog: &Catalog,
     ) -> Result<Self, u16> {
-        outputs.sort_unstable_by_key(|(output, _)| *output);
-        let open = |(output, index): (u16, Option<Arc<TickIndex>>)| {
+        let (mut indexed, mut others) = (Vec::new(), Vec::new());
+        for (output, index) in outputs {
+            match index {
+                Some(index) => indexed.push((output, index)),
+                None => others.push((catalog.outputs.name(output).to_owned(), output)),
+            }
+        }
+        indexed.sort_unstable_by_key(|(output, _)| *output);
+        let open = |(output, index): (u16, Arc<TickIndex>)| {
             let opened = || {
-                let index = index?;
                 let next = index.from(place.tick).ok()??;
                 let file = File::open(&index.path).ok()?;
                 Some(EarlierFile { output, file, index, next })
             };
             opened().ok_or(output)
         };
+        let files = indexed.into_iter().map(open).collect::<Result<_, _>>()?;
+        let journal = match others.first().map(|(_, output)| *output) {
+            None => None,
+            Some(output) => {
+                let reading = journal
+                    .and_then(|folder| JournalReading::begin(folder, others, place).ok().flatten());
+                Some(reading.ok_or(output)?)
+            }
+        };
         Ok(EarlierRecords {
-            files: outputs.into_iter().map(open).collect::<Result<_, _>>()?,
+            files,
+            journal,
             catalog: catalog.clone(),
             json: Json::new(catalog),
             place,
@@ -66,20 +90,22 @@ impl EarlierRecords {
         })
     }
 
-    /// The next records, so many at most, of ticks up to one whose records are all in the files. None: there are no more.
-    pub fn read(
-        &mut self,
-        most: usize,
-        until: Tick,
-    ) -> io::Result<Vec<(RecordPlace, u16, String)>> {
+    /// The next records, so many at most, of ticks up to one whose records all stand there. None: there are no more.
+    pub fn read(&mut self, most: usize, until: Tick) -> io::Result<Vec<JournalRecord>> {
         let mut found = Vec::new();
         while found.len() < most {
-            let Some((place, file, line)) = self.waiting.pop_front() else {
-                match self.next_tick(until)? {
-                    true => continue,
-                    false => break,
-                }
+            while self.waiting.is_empty() && self.next_tick(until)? {}
+            let in_journal = match &mut self.journal {
+                Some(journal) => journal.peek(until)?,
+                None => None,
             };
+            let in_file = self.waiting.front().map(|(place, ..)| *place);
+            let is_next = in_journal.is_some_and(|of| in_file.is_none_or(|in_file| of < in_file));
+            if let Some(journal) = self.journal.as_mut().filter(|_| is_next) {
+                found.extend(journal.next());
+                continue;
+            }
+            let Some((place, file, line)) = self.waiting.pop_front() else { break };
             let EarlierFile { output, file, .. } = &self.files[file];
             let mut bytes = vec![0; line.bytes];
             file.read_exact_at(&mut bytes, line.from)?;

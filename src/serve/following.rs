@@ -17,6 +17,7 @@ use tokio::sync::watch;
 use super::denial::Denial;
 use super::earlier::EarlierRecords;
 use super::handles::SharedHandles;
+use super::journal;
 use super::published::Published;
 use super::recent::{RecordPlace, ToldRecord, TooOld};
 use crate::plan::{Destination, KeyHash};
@@ -61,7 +62,7 @@ impl Following {
         outputs: Vec<u16>,
         place: Option<RecordPlace>,
     ) -> Result<Self, Denial> {
-        let published = Arc::clone(handles.recent()?);
+        let published = Arc::clone(handles.source()?);
         handles.ready()?;
         // Nothing would be told for as long as the clock takes to come there.
         let soon = (wall_clock() / 1_000 + SOON.as_millis() as i64).unsigned_abs();
@@ -175,7 +176,14 @@ impl Following {
             })
         });
         let outputs = outputs.collect::<Result<_, _>>()?;
-        self.published = Arc::clone(next.recent()?);
+        if let Some(output) = self.outputs.iter().find(|of| !self.handles.knows_difference(**of)) {
+            let name = names.name(*output);
+            let message = format!(
+                "the run has changed, and what '{name}' differs by is not known to one of several processes"
+            );
+            return Err(Denial::new(StatusCode::GONE, "too_old", message, REMEDY));
+        }
+        self.published = Arc::clone(next.source()?);
         (self.outputs, self.handles) = (outputs, next);
         while self.handles.ready().is_err() && !self.over {
             self.look_again().await;
@@ -235,7 +243,8 @@ impl Following {
         }
     }
 
-    /// The last tick of which the outputs have all that is published. A webhook commits nothing, and may be slow.
+    /// The last tick of which the outputs have all that is published, and all is kept that no file of theirs tells. A
+    /// webhook commits nothing, and may be slow.
     fn settled(&self) -> Tick {
         // Looked at first: what was published has been handed over.
         let published = self.published.tick();
@@ -246,7 +255,11 @@ impl Following {
             let commits = !matches!(target, Destination::Webhook(_));
             live.under_way[number].oldest().filter(|_| commits)
         };
-        let unwritten = self.outputs.iter().filter_map(of).min();
+        let unkept = match self.published.kept.get() {
+            Some(kept) if self.outputs.iter().any(|output| kept.keeps(*output)) => kept.oldest(),
+            _ => None,
+        };
+        let unwritten = self.outputs.iter().filter_map(of).chain(unkept).min();
         unwritten.map_or(published, |tick| published.min(tick.saturating_sub(1)))
     }
 
@@ -286,12 +299,20 @@ fn earlier(
         (*output, live.and_then(|live| live.under_way[usize::from(*output)].index()))
     };
     let indexes = outputs.iter().map(index).collect();
-    EarlierRecords::open(indexes, place, &handles.catalog).map_err(|output| {
+    let kept = handles.source()?.kept.get();
+    let journal = kept.map(|kept| kept.folder.as_path());
+    EarlierRecords::open(indexes, journal, place, &handles.catalog).map_err(|output| {
         let known = index(&output).1.and_then(|index| index.pair(0).ok());
-        let output = handles.catalog.outputs.name(output);
-        let file = match known {
-            Some((behind, _)) => format!("the file of '{output}' tells of ticks behind {behind}"),
-            None => format!("'{output}' is no file of JSON of a durable run, which would tell it"),
+        let first = || journal::files(journal?).ok()?.first().map(|(behind, _)| *behind);
+        let name = handles.catalog.outputs.name(output);
+        let file = match (known, first()) {
+            (Some((behind, _)), _) => {
+                format!("the file of '{name}' tells of ticks behind {behind}")
+            }
+            (None, Some(behind)) => {
+                format!("the data folder has what '{name}' was told behind tick {behind}")
+            }
+            (None, None) => format!("nothing is kept of what '{name}' was told"),
         };
         let message = format!(
             "what was told behind {place} is not in memory, which goes back to tick {tick}, and {file}"

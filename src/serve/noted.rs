@@ -52,7 +52,7 @@ async fn rejects(
     query: Result<Query<NoQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
     parameters(query)?;
-    let published = handles.recent()?;
+    let published = handles.source()?;
     let counts = handles.live.as_ref().map(|live| live.counts().rejects).unwrap_or_default();
     let mut groups: Vec<ToldRejects> = Vec::new();
     for ((source, code), rows) in counts {
@@ -109,7 +109,7 @@ async fn conflicts(
     if let Some(cursor) = cursor.filter(|cursor| *cursor > LAST_CURSOR) {
         return Err(no_cursor(format!("{cursor} is no cursor")));
     }
-    let published = handles.recent()?;
+    let published = handles.source()?;
     let page = published
         .conflicts
         .page(cursor, limit, |key| wanted.as_deref().is_none_or(|wanted| wanted == kind(key)));

@@ -14,10 +14,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard, TryLockError};
 
 use tokio::sync::watch;
 
+use super::keeping::KeptChanges;
 use super::recent::{RecentRecords, ToldRecord};
 use super::reject_examples::RejectExamples;
 use super::sizes::SegmentSizes;
@@ -48,6 +49,8 @@ pub struct Published {
     types: Vec<String>,
     /// What outputs were told last.
     pub recent: RecentRecords,
+    /// What is kept of it beyond, in a run that outlives its process.
+    pub kept: OnceLock<Arc<KeptChanges>>,
     /// What files lost before this run began to write them, which no file says: it is told with what else differs.
     withdrawn: Mutex<Vec<DifferingRecords>>,
     names: Arc<Catalog>,
@@ -57,8 +60,6 @@ pub struct Published {
     pub sizes: SegmentSizes,
     /// The outputs that tell all rejects and all conflicts, where there are any.
     tells: [Option<u16>; 2],
-    /// Whether all that outputs are told comes here: there is no other process.
-    pub is_alone: bool,
 }
 
 #[derive(Default)]
@@ -128,8 +129,7 @@ impl PublishedView<'_> {
 }
 
 impl Published {
-    /// Of a run of so many processes.
-    pub fn new(plan: &Plan, processes: usize) -> Self {
+    pub fn new(plan: &Plan) -> Self {
         let standing = || {
             let members = vec![BTreeSet::new(); plan.segments.len()];
             RwLock::new(Standing { members, ..Standing::default() })
@@ -140,6 +140,7 @@ impl Published {
             tick: watch::channel(0).0,
             types: Catalog::of(plan).identifiers.iter().map(str::to_owned).collect(),
             recent: RecentRecords::new(),
+            kept: OnceLock::new(),
             withdrawn: Mutex::default(),
             names: Catalog::shared(plan),
             rejects: RejectExamples::default(),
@@ -149,7 +150,6 @@ impl Published {
                 let tells = plan.outputs.iter().position(|output| output.publish == publish);
                 tells.map(|output| output as u16)
             }),
-            is_alone: processes <= 1,
         }
     }
 
@@ -194,7 +194,7 @@ impl Published {
     }
 
     /// What outputs were told in a tick that has been published.
-    pub fn tell(&self, tick: Tick, records: Vec<Record>) {
+    pub fn tell(&self, tick: Tick, records: Vec<Record>) -> Vec<ToldRecord> {
         let [rejects, conflicts] = self.tells;
         if let Some(output) = rejects {
             self.rejects.note(output, &records);
@@ -202,7 +202,9 @@ impl Published {
         if let Some(output) = conflicts {
             self.conflicts.note(output, &records);
         }
-        self.recent.add(tick, records.into_iter().map(ToldRecord::from).collect());
+        let told: Vec<ToldRecord> = records.into_iter().map(ToldRecord::from).collect();
+        self.recent.add(tick, told.clone());
+        told
     }
 
     /// Files have lost what they held: this is told of it.

@@ -3,28 +3,43 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::journal::{self, JournalFile};
+use super::keeping::{ChangesKeeper, KeptChanges};
 use super::published::{ProfileChange, Published, PublishedProfile};
+use super::served_plan::ServedPlan;
 use super::server::ServeError;
-use crate::plan::{Destination, Format, Output, Plan, Publish};
+use crate::plan::Plan;
 use crate::sink::{
-    Acknowledgement, Committable, DifferingRecords, Observer, Receipt, Record, RecordBody,
-    RecordKey, RecordValue,
+    Acknowledgement, Catalog, Committable, DifferingRecords, DurableOutputs, Observer, Receipt,
+    Record, RecordBody, RecordKey, RecordValue, UnderWay,
 };
 use crate::time::Tick;
 
-/// The output that is added where no other tells all of everybody.
-pub const ADDED: &str = "served over HTTP";
-
 /// Sees what outputs are told, and hands it to the thread that publishes.
 pub struct PublishingObserver {
-    /// The output that tells all of everybody, and the same where it was added for that alone.
-    output: u16,
-    added: Option<u16>,
+    plan: Arc<Plan>,
+    /// The output that tells all of everybody.
+    whole: u16,
+    /// By output, as which one its records are told.
+    told_as: Vec<Option<u16>>,
+    /// Whether what some output differs by is not known to this process.
+    is_partial: bool,
+    published: Arc<Published>,
     observed: Sender<Observed>,
-    whole: Committable,
+    committable: Committable,
+    /// Whether what can't be kept is not tried again.
+    abandoned: Arc<AtomicBool>,
+}
+
+impl Drop for PublishingObserver {
+    /// All that was told has been acknowledged, or the run failed: then a disk that is full holds up nobody.
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What the thread is told.
@@ -33,6 +48,8 @@ enum Observed {
     /// What outputs differ by comes, and is told before what is behind this tick.
     Awaits(Tick),
     Differs(Tick, Vec<DifferingRecords>),
+    /// What is told behind this tick is kept.
+    IsKept(ChangesKeeper, Tick),
 }
 
 struct ObservedRecords {
@@ -42,70 +59,101 @@ struct ObservedRecords {
     acknowledgement: Acknowledgement,
 }
 
-/// A plan of which some output tells all of everybody to the first process, and the number of that output.
-pub fn plan_for(mut plan: Plan, processes: usize) -> (Plan, u16) {
-    let tells_all = |output: &Output| {
-        let is_whole = output.attributes.iter().copied().eq(0..plan.attributes.len());
-        let comes_here = processes <= 1 || output.target.is_local();
-        output.publish == Publish::Profiles && output.condition.is_none() && is_whole && comes_here
-    };
-    let output = plan.outputs.iter().position(tells_all).unwrap_or_else(|| {
-        plan.outputs.push(Output {
-            name: ADDED.to_owned(),
-            publish: Publish::Profiles,
-            target: Destination::Http,
-            format: Format::Json,
-            condition: None,
-            attributes: (0..plan.attributes.len()).collect(),
-        });
-        plan.outputs.len() - 1
-    });
-    (plan, output as u16)
-}
-
 impl PublishingObserver {
-    /// Publishes what this output is told.
+    /// Publishes what the outputs of a plan are told.
     ///
     /// # Errors
     /// If the operating system gives no thread.
-    pub fn start(plan: &Plan, output: u16, published: Arc<Published>) -> Result<Self, ServeError> {
+    pub fn start(
+        served: &ServedPlan,
+        plan: &Arc<Plan>,
+        published: Arc<Published>,
+    ) -> Result<Self, ServeError> {
         let (sender, observed) = unbounded();
-        let whole = Committable::new();
-        let of_thread = whole.clone();
+        let committable = Committable::new();
+        let (whole, of_thread) = (committable.clone(), Arc::clone(&published));
         let run = move || {
-            publish(&observed, &of_thread, &published);
-            published.recent.close();
+            publish(&observed, &whole, &of_thread);
+            of_thread.recent.close();
         };
         let thread = std::thread::Builder::new().name("published".to_owned());
         thread.spawn(run).map_err(ServeError::Thread)?;
-        let is_added = plan.outputs[usize::from(output)].target == Destination::Http;
-        let added = is_added.then_some(output);
-        Ok(PublishingObserver { output, added, observed: sender, whole })
+        Ok(PublishingObserver {
+            plan: Arc::clone(plan),
+            whole: served.whole,
+            told_as: served.told_as.clone(),
+            is_partial: served.is_partial(),
+            published,
+            observed: sender,
+            committable,
+            abandoned: Arc::default(),
+        })
+    }
+
+    /// Begins to keep the changes of outputs of which no file tells them later.
+    fn keep(&self, durable: &DurableOutputs, outputs: &UnderWay) -> std::io::Result<Option<Tick>> {
+        let mut keeps = vec![false; self.told_as.len()];
+        for output in self.told_as.iter().flatten().map(|output| usize::from(*output)) {
+            keeps[output] = outputs[output].index().is_none();
+        }
+        let named = self.plan.outputs.iter().zip(&keeps);
+        let names: Vec<String> =
+            named.filter(|(_, keeps)| **keeps).map(|(output, _)| output.name.clone()).collect();
+        if names.is_empty() {
+            journal::delete(&durable.folder.root)?;
+            return Ok(None);
+        }
+        let (file, told) = JournalFile::open(durable, names, self.is_partial, journal::BOUNDS)?;
+        let kept = Arc::new(KeptChanges::new(journal::folder(&durable.folder.root), keeps));
+        let (names, abandoned) = (Catalog::shared(&self.plan), Arc::clone(&self.abandoned));
+        let keeper = ChangesKeeper::start(file, Arc::clone(&kept), names, abandoned)?;
+        // It is said once.
+        let _ = self.published.kept.set(kept);
+        let _ = self.observed.send(Observed::IsKept(keeper, told));
+        Ok(Some(told))
     }
 }
 
 impl Observer for PublishingObserver {
     fn observe(&self, tick: Tick, records: &[Record], receipt: Receipt) {
-        let of_profiles = records.iter().filter(|record| record.output == self.output);
+        let of_profiles = records.iter().filter(|record| record.output == self.whole);
         let changes: Vec<ProfileChange> = of_profiles.filter_map(change).collect();
-        let told = records.iter().filter(|record| Some(record.output) != self.added);
-        let records = told.cloned().collect();
+        let told = records.iter().filter_map(|record| {
+            let output = self.told_as[usize::from(record.output)]?;
+            Some(Record { output, ..record.clone() })
+        });
+        let records = told.collect();
         let (_, acknowledgement) = receipt.taken();
         // The thread ends only when this is gone.
         let observed = ObservedRecords { tick, changes, records, acknowledgement };
         let _ = self.observed.send(Observed::Records(observed));
     }
 
+    fn opened(&self, durable: &DurableOutputs, outputs: &UnderWay) -> Option<Tick> {
+        self.keep(durable, outputs).unwrap_or_else(|error| {
+            let folder = journal::folder(&durable.folder.root);
+            tracing::warn!(
+                "who follows changes can't go on behind what memory has, since '{}' can't be used: {error}",
+                folder.display()
+            );
+            None
+        })
+    }
+
     fn awaits(&self, replayed: Tick) {
         let _ = self.observed.send(Observed::Awaits(replayed));
     }
 
-    fn differ(&self, tick: Tick, differing: Vec<DifferingRecords>) {
+    fn differ(&self, tick: Tick, mut differing: Vec<DifferingRecords>) {
+        for DifferingRecords { records, .. } in &mut differing {
+            // Of a topic of several processes it is a part.
+            records.retain(|of| self.told_as.get(usize::from(of.output)) == Some(&Some(of.output)));
+        }
         let _ = self.observed.send(Observed::Differs(tick, differing));
     }
 
     fn allow(&self, before: Tick) {
-        self.whole.allow(before);
+        self.committable.allow(before);
     }
 }
 
@@ -135,6 +183,8 @@ struct WaitingTicks {
     awaits: Option<Tick>,
     /// As which tick that is told, and what it is, once it is known.
     differs: Option<(Tick, Vec<DifferingRecords>)>,
+    /// Where what is told behind a tick is kept.
+    keeper: Option<(ChangesKeeper, Tick)>,
 }
 
 impl WaitingTicks {
@@ -148,6 +198,7 @@ impl WaitingTicks {
             }
             Observed::Awaits(replayed) => self.awaits = Some(replayed),
             Observed::Differs(tick, differing) => self.differs = Some((tick, differing)),
+            Observed::IsKept(keeper, behind) => self.keeper = Some((keeper, behind)),
         }
     }
 
@@ -162,10 +213,11 @@ impl WaitingTicks {
             let (tick, ObservedTick { changes, mut records, held }) = next.remove_entry();
             // However workers came together: a record's place is the same after a restart.
             records.sort_by(|one, other| (one.output, &one.key).cmp(&(other.output, &other.key)));
+            let keeper = self.keeper(tick);
             published.publish(tick, changes);
-            published.tell(tick, records);
+            let told = published.tell(tick, records);
             last = tick;
-            drop(held);
+            keeper.inspect(|keeper| keeper.keep(tick, told, held));
         }
         // Ticks that tell nothing pass, too. Behind the last one no tick has a number.
         let passed = before.saturating_sub(1);
@@ -174,6 +226,13 @@ impl WaitingTicks {
             last = passed;
         }
         last
+    }
+
+    /// What keeps a tick that is told next, if it is to be kept. Who follows waits for that from now on.
+    fn keeper(&self, tick: Tick) -> Option<&ChangesKeeper> {
+        let (keeper, _) = self.keeper.as_ref().filter(|(_, behind)| tick > *behind)?;
+        keeper.awaits(tick);
+        Some(keeper)
     }
 
     /// What outputs differ by, once it is known, and all that is replayed is published.
@@ -205,11 +264,13 @@ fn publish(observed: &Receiver<Observed>, whole: &Committable, published: &Publi
         last = waiting.publish(waiting.before(before), published, last);
         if let Some((tick, differing)) = waiting.difference(last) {
             let told = published.differing(differing);
+            let keeper = waiting.keeper(tick);
             if !told.is_empty() {
                 last = tick;
                 published.publish(tick, Vec::new());
-                published.recent.add(tick, told);
+                published.recent.add(tick, told.clone());
             }
+            keeper.inspect(|keeper| keeper.begin(tick, told));
             last = waiting.publish(before, published, last);
         }
         if is_over {

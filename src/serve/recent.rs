@@ -114,12 +114,7 @@ impl RecentRecords {
         if records.is_empty() {
             return;
         }
-        let mut place = RecordPlace::before(tick);
-        let placed = records.into_iter().map(|told| {
-            place = place.next(told.record.output);
-            (place, told)
-        });
-        let placed: Vec<_> = placed.collect();
+        let placed: Vec<_> = RecordPlace::of_all(tick, records).collect();
         let mut kept = self.kept.lock().expect("no one panics with it");
         if tick <= kept.history {
             return;
@@ -218,6 +213,18 @@ impl RecordPlace {
             number: number.parse().ok()?,
         };
         (place.to_string() == text).then_some(place)
+    }
+
+    /// The places of all that a tick told, in the order of its outputs and keys.
+    pub fn of_all(
+        tick: Tick,
+        records: Vec<ToldRecord>,
+    ) -> impl Iterator<Item = (RecordPlace, ToldRecord)> {
+        let mut place = RecordPlace::before(tick);
+        records.into_iter().map(move |told| {
+            place = place.next(told.record.output);
+            (place, told)
+        })
     }
 
     /// Before all of a tick.

@@ -11,7 +11,7 @@ use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
 use super::noted::NoQuery;
 use super::profiles::{at, parameters};
-use super::publishing::ADDED;
+use super::served_plan::is_added;
 use crate::metrics::{Counts, SourceCounts};
 use crate::plan::{Kind, Publish};
 use crate::runtime::{Live, NewestRows};
@@ -99,7 +99,7 @@ fn sources(handles: &Handles, counts: &Counts, newest: &NewestRows) -> Value {
 }
 
 fn outputs(handles: &Handles, live: &Live, counts: &Counts, newest: &NewestRows) -> Value {
-    let of = handles.plan.outputs.iter().enumerate().filter(|(_, of)| of.name != ADDED);
+    let of = handles.plan.outputs.iter().enumerate().filter(|(_, of)| !is_added(of));
     let pending: Vec<u64> = live.under_way.iter().map(|of| of.records()).collect();
     let output = of.map(|(number, output)| {
         json!({

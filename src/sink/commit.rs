@@ -22,6 +22,8 @@ pub struct DurableOutputs {
     pub store: String,
     /// What the whole checked definition comes to: progress under another one does not say what was sent.
     pub definition: String,
+    /// The number of the run in the data folder: each that stores something has the next one.
+    pub run: u64,
     /// The last tick whose rows were durable when the run began; 0 if none was.
     pub replayed: Tick,
     /// What is replayed comes as what it comes to, as of that tick: of a run that was built beside the one whose place

@@ -87,6 +87,7 @@ pub use ahead::OutputsAhead;
 pub use catalog::Catalog;
 pub use commit::{Committable, DurableOutputs};
 pub use differing::OutputsDifference;
+pub use durable::until_it_works;
 pub use encoder::{EncodedMessage, Encoder, Holding, MessageEncoder, ReadBack, Unreadable};
 pub use failure::{Failure, SinkError};
 pub use formats::{encoder, message_encoder};

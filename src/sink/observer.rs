@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::catalog::Catalog;
+use super::commit::DurableOutputs;
 use super::receipt::Receipt;
 use super::record::Record;
+use super::under_way::UnderWay;
 use crate::time::Tick;
 
 /// Records by which an output differed from what it should hold, with the names that they speak of.
@@ -19,6 +21,10 @@ pub trait Observer: Send + Sync {
     /// Records of a tick and of one output, those of one key in their order. The tick is complete when the receipt is
     /// gone.
     fn observe(&self, tick: Tick, records: &[Record], receipt: Receipt);
+
+    /// The outputs of a run that outlives its process have been opened. Says up to which tick of it what comes back is
+    /// not told again, where that is known: so the replay ends a step there.
+    fn opened(&self, durable: &DurableOutputs, outputs: &UnderWay) -> Option<Tick>;
 
     /// Outputs are compared with what is replayed up to this tick: what they differ by is told before what comes behind it.
     fn awaits(&self, replayed: Tick);

@@ -16,7 +16,6 @@ use crossbeam_channel::bounded;
 use super::ahead::OutputsAhead;
 use super::catalog::Catalog;
 use super::commit::{Committable, DurableOutputs};
-use super::differing::OutputsDifference;
 use super::failure::{Failure, SinkError};
 use super::function::ProgramFunction;
 use super::held::HeldRecords;
@@ -74,8 +73,8 @@ struct Targets {
     committed: BTreeSet<Tick>,
     /// Which ticks may be committed, where anything outlives the run.
     committable: Option<Committable>,
-    /// What they differ by, the last tick that is replayed, and the one that it is told as.
-    difference: Option<(OutputsDifference, Tick, Tick)>,
+    /// What they know of durability, where the run outlives its process.
+    durable: Option<DurableOutputs>,
 }
 
 impl Writers {
@@ -99,8 +98,6 @@ impl Writers {
         let names = Catalog::shared(plan);
         let beginning = LocalStart::default();
         let committable = durable.as_ref().map(|durable| durable.committable.clone());
-        let difference =
-            durable.as_ref().map(|of| (of.difference.clone(), of.replayed, of.differs_at));
         let committed = BTreeSet::new();
         let under_way: UnderWay = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
         let mut opening = Opening {
@@ -126,11 +123,11 @@ impl Writers {
         }
         let mut committed = opening.committed;
         // Nothing is told of earlier ticks, which may not come out as they were.
-        if let Some(DurableOutputs { settled, .. }) = opening.durable {
-            committed = committed.split_off(&settled);
-            committed.insert(settled);
+        if let Some(DurableOutputs { settled, .. }) = &opening.durable {
+            committed = committed.split_off(settled);
+            committed.insert(*settled);
         }
-        let targets = Targets { by_output, committed, committable, difference };
+        let targets = Targets { by_output, committed, committable, durable: opening.durable };
         Ok(Writers { under_way, ..Writers::of(plan, targets) })
     }
 
@@ -145,7 +142,7 @@ impl Writers {
 
     /// Shows all records to an observer, too.
     pub fn observed(self, observer: Option<Arc<dyn Observer>>) -> Self {
-        self.targets().tell(observer.as_ref());
+        self.targets_mut().tell(observer.as_ref(), &self.under_way);
         Writers { observer, ..self }
     }
 
@@ -171,7 +168,7 @@ impl Writers {
         failure: &Failure,
     ) -> AwaitedAcknowledgement {
         let under_way = opened.under_way();
-        let opened = std::mem::replace(&mut *opened.targets_mut(), Targets::none());
+        let mut opened = std::mem::replace(&mut *opened.targets_mut(), Targets::none());
         let (told, gone) = bounded(2);
         let (receipt, taking, awaited) = Receipt::new(move || {
             let _ = told.try_send(());
@@ -205,7 +202,7 @@ impl Writers {
         for (of, from) in self.under_way.iter().zip(under_way.iter()) {
             of.set_index(from.index());
         }
-        opened.tell(self.observer.as_ref());
+        opened.tell(self.observer.as_ref(), &self.under_way);
         *self.targets_mut() = opened;
         awaited
     }
@@ -231,7 +228,7 @@ impl Writers {
 
     /// The tick as which is told what they differ by: what happens next is behind it.
     pub fn differ_at(&self) -> Tick {
-        self.targets().difference.as_ref().map_or(0, |(_, _, tick)| *tick)
+        self.targets().durable.as_ref().map_or(0, |durable| durable.differs_at)
     }
 
     /// Ticks before this one may be committed, since they are durable and handed over whole.
@@ -331,14 +328,15 @@ impl Targets {
             by_output: Vec::new(),
             committed: BTreeSet::new(),
             committable: None,
-            difference: None,
+            durable: None,
         }
     }
 
-    /// An observer is told what they differ by, once they know.
-    fn tell(&self, observer: Option<&Arc<dyn Observer>>) {
-        if let (Some((difference, replayed, tick)), Some(observer)) = (&self.difference, observer) {
-            difference.is_told_to(observer, *replayed, *tick);
-        }
+    /// An observer is told that they are open, and what they differ by, once they know.
+    fn tell(&mut self, observer: Option<&Arc<dyn Observer>>, under_way: &UnderWay) {
+        let (Some(durable), Some(observer)) = (&self.durable, observer) else { return };
+        let told = observer.opened(durable, under_way);
+        self.committed.extend(told.filter(|told| *told > durable.settled));
+        durable.difference.is_told_to(observer, durable.replayed, durable.differs_at);
     }
 }

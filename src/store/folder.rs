@@ -9,6 +9,7 @@
 //! index/SOURCE/RUN-p0-….index    where in such a file whose rows are; made anew where it is missing (`row_index`)
 //! ticks/RUN-p0-….parquet     each tick and its reading of the clock
 //! outputs/                   how far outputs are committed (`sink`)
+//! changes/                   what outputs were told last (`serve`)
 //! ```
 
 use std::fs::{self, File, TryLockError};

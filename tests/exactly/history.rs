@@ -135,6 +135,7 @@ impl Cluster {
                 folder: Folder::open(start.folder, None).expect("a folder").0,
                 store: start.store.to_owned(),
                 definition: start.definition.to_owned(),
+                run: 1,
                 replayed: start.replayed,
                 comes_at_once: false,
                 settled: 0,

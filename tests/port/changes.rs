@@ -14,9 +14,10 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::client::{connect, request};
 
-/// A shop that keeps its rows and writes two files, and whose program is told of a third output.
-fn shop(folder: &Path) -> (Running, SocketAddr) {
-    let text = "
+const LISTENING: &str = "http: {listen: \"127.0.0.1:0\", origins: [\"https://shop.example\"]}\n";
+
+/// A shop that keeps its rows and writes three files, one of which does not say where its ticks begin.
+const SHOP: &str = "
 data: data
 sources:
   orders: {http: {}, kind: events, id: id, fields: {id: text, email: text, amount: integer}}
@@ -32,7 +33,9 @@ outputs:
   flat: {publish: profiles, format: csv, files: out/flat.csv}
 http: {listen: \"127.0.0.1:0\", origins: [\"https://shop.example\"]}
 ";
-    let definition = Definition::parse(text, folder.join("shop.yaml")).expect("it is right");
+
+fn shop(folder: &Path) -> (Running, SocketAddr) {
+    let definition = Definition::parse(SHOP, folder.join("shop.yaml")).expect("it is right");
     let running = Engine::builder(&definition).start().expect("it starts");
     let address = running.http().expect("it is served");
     // What earlier runs left is read back first.
@@ -97,6 +100,8 @@ fn who_comes_back_after_a_restart_is_told_the_rest_as_it_was_and_what_is_new() {
     let folder = tempfile::tempdir().expect("a folder");
     let (running, address) = shop(folder.path());
     let mut events = follow(address, FILES, "");
+    // Of the CSV file and of the files whose ticks are known: two profiles and two lists of segments each.
+    let (mut everything, mut of_all) = (follow(address, "", ""), Events::new());
     let mut told = Events::new();
     // In a tick with several records of both outputs, each has its place.
     for round in 0..6 {
@@ -104,12 +109,26 @@ fn who_comes_back_after_a_restart_is_told_the_rest_as_it_was_and_what_is_new() {
         post(address, &(0..5).map(|number| order(number, amount)).collect::<Vec<_>>());
         let expected = if round == 2 { 10 } else { 5 };
         told.extend(events.by_ref().take(expected));
+        of_all.extend(everything.by_ref().take(expected + 5));
     }
     assert_eq!(told.len(), 35);
+    let is_flat = |(_, of): &&(String, Value)| of["output"] == "flat";
+    let flat: Events = of_all.iter().filter(is_flat).cloned().collect();
+    assert_eq!(flat.len(), 30);
     running.stop().expect("it ends");
-    drop(events);
+    drop((events, everything));
 
     let (running, address) = shop(folder.path());
+    // What no file tells is kept in the data folder.
+    for place in [0, 4, 5, 11, 30, 63] {
+        let rest: Events = follow(address, "", &of_all[place].0).take(64 - place).collect();
+        assert_eq!(rest, of_all[place + 1..], "behind {place}");
+    }
+    for place in [0, 13, 28] {
+        let rest: Events =
+            follow(address, "?output=flat", &flat[place].0).take(29 - place).collect();
+        assert_eq!(rest, flat[place + 1..], "behind {place}");
+    }
     for place in [0, 1, 4, 12, 17, 33, 34] {
         let rest: Events = follow(address, FILES, &told[place].0).take(34 - place).collect();
         assert_eq!(rest, told[place + 1..], "behind {place}");
@@ -129,10 +148,17 @@ fn who_comes_back_after_a_restart_is_told_the_rest_as_it_was_and_what_is_new() {
     assert_eq!(new.1["value"]["identifiers"]["email"], json!(["7@x.org"]));
     post(address, &[order(8, 1)]);
     assert_eq!(both.next(), news.next());
-    // Of others it is not known where their ticks begin.
-    assert_eq!(refusal(address, "", &told[0].0), (410, "too_old".to_owned()));
-    assert_eq!(refusal(address, "?output=flat", &told[0].0), (410, "too_old".to_owned()));
-    assert_eq!(refusal(address, FILES, "1.0.1"), (410, "too_old".to_owned()));
+    for query in ["", "?output=flat", FILES] {
+        assert_eq!(refusal(address, query, "1.0.1"), (410, "too_old".to_owned()), "{query}");
+    }
+    running.stop().expect("it ends");
+
+    // A run that nobody can follow keeps nothing: what it told is missing, and who comes back is told so.
+    let text = SHOP.replace("http: {}", "files: none/*.ndjson").replace(LISTENING, "");
+    let definition = Definition::parse(&text, folder.path().join("shop.yaml")).expect("right");
+    Engine::builder(&definition).follow(true).start().expect("it starts").stop().expect("it ends");
+    let (running, address) = shop(folder.path());
+    assert_eq!(refusal(address, "?output=flat", &flat[28].0), (410, "too_old".to_owned()));
     running.stop().expect("it ends");
 }
 
@@ -151,6 +177,7 @@ outputs:
   profiles: {files: out/profiles.ndjson}
   segments: {files: out/segments.ndjson}
   rejects: {files: out/rejects.ndjson}
+  flat: {publish: profiles, format: csv, files: out/flat.csv}
 http: {listen: \"127.0.0.1:0\"}
 ";
 
@@ -221,7 +248,9 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         assert_eq!(answer.0, 200, "{}", answer.1);
         loop {
             let (id, record) = events.next().expect("it goes on");
-            let ends = record["value"]["identifiers"]["user"] == json!([user]);
+            // Of all that tells it, this output is the last.
+            let ends = record["output"] == "flat"
+                && record["value"]["identifiers"]["user"] == json!([user]);
             told.push((id, record));
             if ends {
                 break;
@@ -242,8 +271,9 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
     });
     drop(socket);
     up_to("the very last");
-    let is_entered = |(_, record): &&(String, Value)| record["value"]["change"] == "entered";
-    assert!(told.iter().rev().take(50).find(is_entered).is_some(), "what differs is told");
+    let of_segments = told.iter().filter(|(_, record)| record["output"] == "segments");
+    let mut latest = of_segments.rev().take(50);
+    assert!(latest.any(|(_, of)| of["value"]["change"] == "entered"), "what differs is told");
     running.signal("INT");
     running.end().well();
     for output in ["profiles", "segments", "rejects"] {
@@ -261,6 +291,23 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         assert_eq!(less, None, "{output}: in a file, and never told");
         assert_eq!(heard.len(), files.len(), "{output}: each once");
     }
+    // What no file tells is told over kills as well: each place once, and in the end what there is.
+    let of_flat = || told.iter().filter(|(_, record)| record["output"] == "flat");
+    let places: Vec<Vec<u64>> = of_flat()
+        .map(|(id, _)| id.split('.').map(|part| part.parse().expect("a number")).collect())
+        .collect();
+    assert!(places.is_sorted_by(|one, other| one < other), "each behind the one before");
+    // Ticks are others over a kill, so that the same may be known as of another instant.
+    let without_instant = |mut record: Value| {
+        record["value"].as_object_mut().map(|value| value.remove("at"));
+        record
+    };
+    let path = folder.path().join("out/profiles.ndjson");
+    let profiles = super::program::outputs::values(&path).into_iter().map(without_instant);
+    let profiles = super::program::outputs::folded(profiles);
+    assert!(profiles.len() > 10, "{}", profiles.len());
+    let flat = of_flat().map(|(_, record)| without_instant(record.clone()));
+    assert_eq!(super::program::outputs::folded(flat), profiles);
 }
 
 const FORGETTING: &str = "
@@ -416,7 +463,10 @@ fn who_is_behind_by_more_than_memory_has_is_told_all_of_it_from_the_file() {
         let rows: Vec<Value> = (1..=ROWS).map(|number| order(part * ROWS + number, 1)).collect();
         post(address, &rows);
     }
-    assert_eq!(refusal(address, "?output=flat", &first.0), (410, "too_old".to_owned()));
+    // Of what is no such file, from the data folder.
+    let flat = follow(address, "?output=flat", &first.0).take(POSTS * ROWS);
+    let emails = flat.map(|(_, of)| of["value"]["identifiers"]["email"][0].to_string());
+    assert_eq!(emails.collect::<std::collections::BTreeSet<_>>().len(), POSTS * ROWS, "each once");
     let all: Events = follow(address, "?output=profiles", &first.0).take(POSTS * ROWS).collect();
     let place = |id: &str| -> Vec<u64> {
         id.split('.').map(|part| part.parse().expect("a number")).collect()

@@ -8,6 +8,8 @@ const { run } = require('../browser/launch.cjs');
 
 const HOST = process.env.HOST;
 const SDK = process.argv[2];
+// The SDK of RudderStack also sends as pages do that are being left: without headers, with the key in the address.
+const BEACON = process.argv[3] === 'beacon';
 const modules = process.env.NODE_PATH;
 const folder = { segment: '@segment/analytics-next/dist/umd', rudder: '@rudderstack/analytics-js/dist/npm/modern/bundled/umd' }[SDK];
 
@@ -26,7 +28,7 @@ const server = http.createServer((request, answer) => {
 
 /** In the page: what the shop's own script does. */
 const VISIT = {
-  segment: async (host) => {
+  segment: async ([host]) => {
     const [analytics] = await window.AnalyticsNext.AnalyticsBrowser.load({ writeKey: 'web', cdnURL: host });
     await analytics.page('Home');
     await analytics.track('Viewed', { total: '1.25' });
@@ -37,10 +39,11 @@ const VISIT = {
     await analytics.track('Viewed', { total: '2.00' });
     return [first, analytics.user().anonymousId()];
   },
-  rudder: (host) => new Promise((resolve) => {
+  rudder: ([host, useBeacon]) => new Promise((resolve) => {
     const Analytics = window.rudderanalytics.RudderAnalytics;
     const analytics = new Analytics();
-    analytics.load('web', host, { configUrl: host, logLevel: 'WARN' });
+    const beaconQueueOptions = { flushQueueInterval: 200 };
+    analytics.load('web', host, { configUrl: host, logLevel: 'WARN', useBeacon, beaconQueueOptions });
     analytics.ready(() => {
       analytics.page('Home');
       analytics.track('Viewed', { total: '1.25' });
@@ -76,11 +79,17 @@ run(async (browser) => {
     page.on('console', (message) => page.said.push(message.text()));
     page.on('pageerror', (error) => page.said.push(error.message));
     page.on('requestfailed', (request) => page.said.push(`${request.url()} ${request.failure().errorText}`));
+    page.on('response', (answer) => answer.status() >= 400 && page.said.push(`${answer.url()} ${answer.status()}`));
     const asked = new Set();
-    page.on('request', (request) => asked.add(new URL(request.url()).origin));
+    const sent = new Set();
+    page.on('request', (request) => {
+      const url = new URL(request.url());
+      asked.add(url.origin);
+      if (request.method() === 'POST') sent.add(`${request.resourceType()} ${url.pathname}${url.search}`);
+    });
     const own = `http://127.0.0.1:${server.address().port}`;
     await page.goto(own);
-    const [first, second] = await page.evaluate(VISIT, HOST);
+    const [first, second] = await page.evaluate(VISIT, [HOST, BEACON]);
     assert.ok(first && second && first !== second, `${first} ${second}: whoever signs out is somebody else`);
     const ada = await profile(page, 'user:ada', (of) => of.attributes.messages === 4);
     assert.deepEqual(ada.identifiers, { user: ['ada'], email: ['ada@example.com'], anonymous: [first] });
@@ -88,6 +97,8 @@ run(async (browser) => {
     assert.deepEqual(ada.attributes.kinds, ['identify', 'page', 'track']);
     const other = await profile(page, `anonymous:${second}`, (of) => of.attributes.messages === 1);
     assert.deepEqual(other.identifiers, { anonymous: [second] });
+    const beacons = [...sent].filter((of) => of === 'ping /beacon/v1/batch?writeKey=web');
+    assert.deepEqual([...sent].length > 0 && beacons, BEACON ? [...sent] : [], 'all is sent by beacons, or nothing');
     assert.deepEqual([...asked].filter((of) => of !== own && of !== HOST), [], 'nobody else is asked');
   } finally { server.close(); }
 });

@@ -195,12 +195,12 @@ fn rudder_sdk_python_sends_by_changing_its_host() {
 }
 
 /// A page with the SDK, in a browser: somebody signs in and out again, and another one comes.
-fn visit(sdk: &str) {
+fn visit(arguments: &[&str]) {
     let Some(browser) = browser::browser() else { return };
     let (folder, running, address) = start();
     let mut command =
         browser.command("sdks/browser.cjs", &[("HOST", &format!("http://{address}"))]);
-    let ended = command.arg(sdk).output().expect("there is node");
+    let ended = command.args(arguments).output().expect("there is node");
     let said = String::from_utf8_lossy(&ended.stderr);
     assert!(
         ended.status.success(),
@@ -213,10 +213,15 @@ fn visit(sdk: &str) {
 
 #[test]
 fn analytics_next_of_segment_sends_from_a_page_by_changing_its_host() {
-    visit("segment");
+    visit(&["segment"]);
 }
 
 #[test]
 fn analytics_js_of_rudderstack_sends_from_a_page_by_changing_its_host() {
-    visit("rudder");
+    visit(&["rudder"]);
+}
+
+#[test]
+fn analytics_js_of_rudderstack_sends_by_beacons_which_have_no_headers() {
+    visit(&["rudder", "beacon"]);
 }

@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderName, Method, header};
 use axum::middleware::map_response;
 use axum::response::Response;
@@ -15,6 +16,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
 use serde_json::json;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -42,6 +44,9 @@ const CALLS: [(&str, Call); 15] = [
     ("/v1/import", Call::Import),
 ];
 
+/// Where the SDK of RudderStack has a page send that is being left (`useBeacon`): browsers let it set no header then.
+const BEACON: &str = "/beacon/v1/batch";
+
 /// Headers that pages of other hosts may send: all of them, and by name those that SDKs send. A star does not mean the one
 /// with the key, by the Fetch standard.
 const ALLOWED_HEADERS: [HeaderName; 5] = [
@@ -56,11 +61,12 @@ pub fn router(ingest: &Arc<Ingest>) -> Router {
     let mut router = Router::new();
     for (path, call) in CALLS {
         let take = move |State(ingest): State<Arc<Ingest>>, headers: HeaderMap, body: Body| async move {
-            take(&ingest, call, &headers, body).await
+            take(&ingest, call, write_key(&headers), &headers, body).await
         };
         router = router.route(path, post(take));
     }
     router
+        .route(BEACON, post(take_beacon))
         .route("/v1/projects/{key}/settings", get(settings::of_segment))
         .route("/sourceConfig", get(settings::of_rudderstack))
         .route("/sourceConfig/", get(settings::of_rudderstack))
@@ -78,15 +84,32 @@ pub fn told(router: Router) -> Router {
     router.method_not_allowed_fallback(not_allowed).layer(map_response(for_sdks)).layer(pages)
 }
 
+#[derive(Deserialize)]
+struct BeaconQuery {
+    #[serde(rename = "writeKey")]
+    write_key: Option<String>,
+}
+
+async fn take_beacon(
+    State(ingest): State<Arc<Ingest>>,
+    query: Result<Query<BeaconQuery>, QueryRejection>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Denial> {
+    let in_query = || query.ok().and_then(|Query(query)| query.write_key);
+    let stated = write_key(&headers).or_else(in_query);
+    take(&ingest, Call::Batch, stated, &headers, body).await
+}
+
 async fn take(
     ingest: &Ingest,
     call: Call,
+    stated: Option<String>,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Denial> {
     let collectors: Vec<&PostedSource> =
         ingest.sources.iter().filter(|source| source.collector).collect();
-    let stated = write_key(headers);
     // A key that is wrong costs nobody the reading of what comes with it.
     if stated.is_some() {
         (ingest.writing)(stated.as_deref(), &collectors)?;

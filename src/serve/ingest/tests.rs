@@ -235,6 +235,24 @@ async fn each_call_of_the_collector_is_a_row_of_its_type() {
     }
 }
 
+/// As `navigator.sendBeacon` does: no header says who sends or what it is.
+#[tokio::test]
+async fn a_page_that_is_being_left_names_its_key_in_the_address() {
+    let server = Server::start().await;
+    let body = json!({"batch": [{"type": "page", "messageId": "1"}]}).to_string();
+    for (query, source) in [("?writeKey=app", 2), ("?writeKey=web", 1), ("?x=%ff&writeKey=web", 1)]
+    {
+        let path = format!("/beacon/v1/batch{query}");
+        let sent = server.post(&path, body.clone()).header("content-type", "text/plain");
+        let (status, told) = answer(sent).await;
+        assert_eq!((status, &told["success"]), (StatusCode::OK, &json!(true)), "{query}: {told}");
+        assert_eq!(server.posted()[0].0, source, "{query}");
+    }
+    // Where several collect, and none is named.
+    let (status, told) = answer(server.post("/beacon/v1/batch", body)).await;
+    assert_eq!((status.as_u16(), &told["code"]), (401, &json!("unclear_key")), "{told}");
+}
+
 #[tokio::test]
 async fn what_the_collector_refuses_it_says_as_sdks_read_it() {
     let server = Server::start().await;

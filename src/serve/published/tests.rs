@@ -20,7 +20,7 @@ outputs: {profiles: {files: none}}
 
 fn published() -> Arc<Published> {
     let plan = crate::definition::parse(SHOP, Path::new("test.yaml"), &|_| None);
-    Arc::new(Published::new(&plan.expect("it is right"), 1))
+    Arc::new(Published::new(&plan.expect("it is right")))
 }
 
 fn hash(number: usize) -> IdentifierHash {
