@@ -25,6 +25,7 @@ mod rows_of_rows;
 mod sample;
 mod source;
 mod spoiled;
+mod staff;
 mod tally;
 mod telling;
 mod texts;
