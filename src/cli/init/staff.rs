@@ -59,7 +59,7 @@ impl Staff {
             };
             let own = all.of_source(number);
             let ids = owned(&distinct(&samples[number].columns[*key]));
-            let others = Others { samples, sources, all: &all, number, own: &own, ids: &ids };
+            let others = AmongOthers { samples, sources, all: &all, number, own: &own, ids: &ids };
             let why = match works(&source.entity) {
                 Some(is_sure) => others.by_name(is_sure, is_named),
                 None => others.by_domain(is_named),
@@ -141,7 +141,7 @@ impl Addresses {
 }
 
 /// A table, with its addresses and ids, among the others.
-struct Others<'a> {
+struct AmongOthers<'a> {
     samples: &'a [Sample],
     sources: &'a [DraftSource],
     all: &'a Addresses,
@@ -150,7 +150,7 @@ struct Others<'a> {
     ids: &'a HashSet<String>,
 }
 
-impl Others<'_> {
+impl AmongOthers<'_> {
     fn numbers(&self, is_named: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
         (0..self.sources.len()).filter(move |other| *other != self.number && !is_named(*other))
     }
