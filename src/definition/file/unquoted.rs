@@ -31,7 +31,7 @@ pub fn at_fault(lines: &[Vec<char>], at: Place) -> Option<Diagnostic> {
                 .iter()
                 .copied()
                 .chain(text.chars())
-                .chain(line[to..].to_vec())
+                .chain(line[to..].iter().copied())
                 .collect();
             // What stands behind it on its line has moved.
             let moved = if number == at.line { corrected.len() - line.len() } else { 0 };
