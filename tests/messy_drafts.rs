@@ -639,8 +639,20 @@ fn people_are_known_as_exports_of_others_call_them() {
         ["{contacts: id, deals: contact_id}", "{contacts: email}"],
         "{yaml}"
     );
+    for said in [
+        "  # ? left out: contacts.owner_id: its 5 values are of who works there",
+        "  # ? left out: deals.owner_id: its 5 values are of who works there",
+        "  # ? left out: owner is who works there, it seems by its name",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    let without = drafted(&[(
+        "contacts.csv",
+        "id,email,owner_id\n".to_owned()
+            + &rows(200, &|at| format!("{},p{at}@x.org,{}\n", at + 1, at % 5 + 1)),
+    )]);
     let said = "  # ? left out: owner_id: 5 different in 200 rows of contacts, each of which has its own id";
-    assert!(yaml.contains(said), "{yaml}");
+    assert!(without.1.contains(said), "{}", without.1);
 
     // An address says nothing of who has none.
     let (_, yaml) = drafted(&[
@@ -871,6 +883,104 @@ fn rows_are_tied_to_whom_they_are_of_and_to_nobody_else() {
     ] {
         assert!(yaml.contains(said), "{said}\n{yaml}");
     }
+}
+
+#[test]
+fn who_works_there_is_left_out_and_no_customer_is() {
+    let rows =
+        |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
+    let left_out = |yaml: &str, name: &str, why: &str| {
+        let said = yaml.lines().skip_while(|line| !line.starts_with("  # ? left out: "));
+        let is_there = said.clone().any(|line| line.starts_with(&format!("  #  {name}:")));
+        assert!(is_there && yaml.contains(why), "{name}\n{yaml}");
+    };
+    // As help desks have it: each ticket has a customer's address, and an agent's.
+    let (folder, yaml) = drafted(&[
+        (
+            "agents.csv",
+            "id,name,email\n".to_owned()
+                + &rows(4, &|at| format!("{},A{at},a{at}@desk.example\n", at + 1)),
+        ),
+        (
+            "tickets.csv",
+            "ticket_id,requester_email,assignee_email,agent_id\n".to_owned()
+                + &rows(60, &|at| {
+                    let (of, by) = (at % 30, at % 4);
+                    format!("t{at},c{of}@x{}.example,A{by}@desk.example,{}\n", of % 7, by + 1)
+                }),
+        ),
+        (
+            "customers.csv",
+            "customer_id,email\n".to_owned()
+                + &rows(30, &|at| format!("K{at},c{at}@x{}.example\n", at % 7)),
+        ),
+    ]);
+    left_out(&yaml, "agents", "left out: agent is who works there, it seems by its name");
+    assert!(
+        yaml.contains("# ? left out: tickets.assignee_email: its 4 values are of who"),
+        "{yaml}"
+    );
+    assert_eq!(
+        identity(&yaml),
+        ["{customers: customer_id}", "{customers: email, tickets: requester_email}"],
+        "{yaml}"
+    );
+    assert_eq!(held(folder.path(), "profiles").len(), 30);
+
+    // As the back office of a shop has it: by their addresses alone.
+    let users = "id,email,role\n".to_owned()
+        + &rows(5, &|at| format!("{},u{at}@firm.example,editor\n", at + 1));
+    let people = |domain: &'static str| {
+        "contact_id,email\n".to_owned()
+            + &rows(40, &|at| {
+                format!("C{at},p{at}@{}{domain}\n", ["a", "b", "c", "d", "firm"][at % 5])
+            })
+    };
+    let (_, yaml) = drafted(&[
+        ("users.csv", users.clone()),
+        ("contacts.csv", people("mail.example")),
+        (
+            "changes.csv",
+            "change,user_id,contact_id\n".to_owned()
+                + &rows(50, &|at| format!("x{at},{},C{}\n", at % 5 + 1, at % 40)),
+        ),
+    ]);
+    left_out(
+        &yaml,
+        "users",
+        "all 5 addresses are at firm.example, and those elsewhere at 5 others",
+    );
+    assert!(yaml.contains("# ? left out: changes.user_id: its 5 values are of who"), "{yaml}");
+    assert_eq!(
+        identity(&yaml),
+        ["{changes: contact_id, contacts: contact_id}", "{contacts: email}"],
+        "{yaml}"
+    );
+
+    // Whom all is about stays, whatever it is called.
+    let stays = |files: &[(&str, String)], from: &str| {
+        let (_, yaml) = drafted(files);
+        assert!(identity(&yaml).iter().any(|of| of.contains(from)), "{from}\n{yaml}");
+        assert!(!yaml.contains("works there"), "{yaml}");
+    };
+    // Others are of the same firm, or there are no others.
+    stays(&[("users.csv", users.clone()), ("contacts.csv", people(".example"))], "users: email");
+    stays(&[("users.csv", users.clone())], "users: email");
+    let expenses = "expense,employee_id,amount\n".to_owned()
+        + &rows(20, &|at| format!("e{at},{},1.5\n", at % 5 + 1));
+    stays(&[("employees.csv", users.clone()), ("expenses.csv", expenses)], "employees: email");
+    // Owners of pets, beside those who look after these.
+    let owners = "owner_id,email\n".to_owned()
+        + &rows(20, &|at| format!("{},o{at}@{}.example\n", at + 1, ["a", "b", "c"][at % 3]));
+    let pets = "pet_id,owner_id,name\n".to_owned()
+        + &rows(30, &|at| format!("p{at},{},Rex\n", at % 20 + 1));
+    let vets = "vet,email\n".to_owned() + &rows(3, &|at| format!("v{at},v{at}@clinic.example\n"));
+    stays(&[("owners.csv", owners), ("pets.csv", pets), ("vets.csv", vets)], "owners: email");
+    // The same people elsewhere are customers.
+    let members = "id,email\n".to_owned() + &rows(9, &|at| format!("{},m{at}@y.example\n", at + 1));
+    let orders =
+        "order_id,email\n".to_owned() + &rows(30, &|at| format!("O{at},m{}@y.example\n", at % 9));
+    stays(&[("reps.csv", members), ("orders.csv", orders)], "reps: email");
 }
 
 #[test]

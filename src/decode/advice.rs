@@ -1,5 +1,6 @@
 //! What would be right where values are of another type than their field: by how the first of them is written.
 
+use super::amounts::told_by_one;
 use crate::plan::{Field, Source, Type};
 use crate::time::format::TimeFormat;
 use crate::time::zone::Zone;
@@ -33,7 +34,7 @@ pub(super) fn of_wrong_type(source: &Source, path: &str, message: &str) -> Strin
             _ => plain(),
         };
     }
-    match not_a_number(message).and_then(|found| in_digits(found, name)) {
+    match not_a_number(message).and_then(|found| told_by_one(found, name)) {
         Some(read) => format!(
             "Declare {name} as text, and make a number of it beside: derive: {{{name}_number: \"{read}\"}}"
         ),
@@ -46,22 +47,6 @@ fn not_a_number(message: &str) -> Option<&str> {
     let decimal = message.strip_suffix(" is not a number").and_then(|text| text.split_once("): "));
     let found = decimal.map(|(_, found)| found);
     found.or_else(|| message.split_once(", found ").map(|(_, found)| found))
-}
-
-/// What makes a number of an amount that people write, such as `1.234,56 €`, in SQL.
-fn in_digits(found: &str, name: &str) -> Option<String> {
-    let digits = found.trim_matches(|of: char| !of.is_ascii_digit());
-    let is_plain = |of: char| of.is_ascii_digit() || ",.' \u{a0}\u{202f}".contains(of);
-    if digits.is_empty() || !digits.chars().all(is_plain) {
-        return None;
-    }
-    let point = digits.rfind([',', '.']).map(|at| (&digits[at..at + 1], digits.len() - at - 1));
-    Some(match point {
-        Some((",", 1..=2)) => format!(
-            "cast(replace(regexp_replace({name}, '[^0-9,-]', '', 'g'), ',', '.') as decimal(18,2))"
-        ),
-        _ => format!("cast(regexp_replace({name}, '[^0-9.-]', '', 'g') as decimal(18,2))"),
-    })
 }
 
 fn of_time(field: &Field, found: &str) -> String {
@@ -115,7 +100,7 @@ mod tests {
 
     #[test]
     fn amounts_that_people_write_are_made_numbers() {
-        let of = |message: &str| in_digits(not_a_number(message)?, "total");
+        let of = |message: &str| told_by_one(not_a_number(message)?, "total");
         let comma = of("expected a decimal(12,2): 1.234,56 is not a number");
         assert!(comma.is_some_and(|sql| sql.contains("replace(regexp_replace(total, '[^0-9,-]'")));
         let point = of("expected a decimal(12,2): $1,234.56 is not a number");

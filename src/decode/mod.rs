@@ -6,6 +6,7 @@
 //! notice.
 
 mod advice;
+pub mod amounts;
 pub mod beginning;
 mod cell;
 mod column;

@@ -85,7 +85,7 @@ fn read_definition(
 ) -> Result<(Plan, yaml::YamlNode), Diagnostics> {
     let mut found = Vec::new();
     let document = yaml::read(text, environment, &mut found);
-    let mut context = ReadContext::new(found, Dialect::new("UTC"));
+    let mut context = ReadContext::new(found, Dialect::new("UTC")).of(text);
     let plan = match &document {
         Some(document) => read::definition(&mut context, document, path),
         None => {

@@ -109,7 +109,8 @@ fn arithmetic(left: &str, op: &str, right: &str) -> String {
         return ": what lies between two times is, in seconds, extract(epoch from a) - extract(epoch from b)"
             .to_owned();
     }
-    if has(is_time) && !has(|of| of == "text") || has(|of| of == "interval") {
+    let is_moved = is_time(left) && right == "text" && matches!(op, "+" | "-");
+    if has(is_time) && !has(|of| of == "text") || has(|of| of == "interval") || is_moved {
         return ": a time is moved by an interval, as in x + interval '3 days'".to_owned();
     }
     if (left, op, right) == ("text", "+", "text") {
@@ -181,7 +182,7 @@ fn condition(message: &str) -> Option<String> {
     }
     let name = between(message, "Unsupported SQL unary operator ", "")?;
     Some(match name {
-        "BitwiseNot" => "there is no '~' before a value: 'not' negates a condition".to_owned(),
+        "BitwiseNot" => "there is no '~' before a value: x ~ 'pattern' says whether x matches, and 'not' negates a condition".to_owned(),
         other => format!("there is no such operator ({other})"),
     })
 }

@@ -286,6 +286,7 @@ pub(super) fn open_sources(
         follow: options.follow,
         awaits,
         from_start: options.from_start,
+        remembers: options.follow || options.data.is_some(),
         positions: recovered.map(|of| Arc::new(of.positions.clone())).unwrap_or_default(),
     };
     let sources = source::open(plan, &source_options)?;

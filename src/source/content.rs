@@ -1,4 +1,5 @@
-//! What a file holds whose text is unfolded from its bytes: a hash of all of them, made while they are read.
+//! What a file holds that does not grow: a hash of all of its bytes, made while they are unfolded, or before they are read by
+//! columns.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -29,10 +30,16 @@ impl FileContent {
         if is_same && self.stamp == Some(Stamp::of(&file.metadata()?)) {
             return Ok(true);
         }
-        let (mut bytes, hashing) = hashed(file)?;
-        io::copy(&mut bytes, &mut io::sink())?;
-        Ok(hashing.hash() == self.hash)
+        Ok(read_whole(file)?.hash() == self.hash)
     }
+}
+
+/// The hash of all of a file's bytes, which are read for it.
+pub(super) fn read_whole(file: &File) -> io::Result<Hashing> {
+    let (mut bytes, hashing) = hashed(file)?;
+    let mut buffer = vec![0; 128 << 10];
+    while bytes.read(&mut buffer)? > 0 {}
+    Ok(hashing)
 }
 
 /// A file's bytes from the first one on, and the hash of those that were read.

@@ -218,11 +218,12 @@ impl OpenFile {
         match &mut self.rows {
             FileRows::Unbegun => unreachable!("it was begun just now"),
             FileRows::Columns(columns) => {
+                let unreadable = |why| SourceError::unreadable(name, &self.path, why);
+                self.trail.look_through().map_err(unreadable)?;
                 let Some(payload) = columns.next(name, &self.path)? else {
                     return Ok(Piece::Ended);
                 };
-                let span = self.marking.columns(self.trail.file(), &self.origin, columns);
-                let unreadable = |why| SourceError::unreadable(name, &self.path, why);
+                let span = self.marking.columns(&self.trail, &self.origin, columns);
                 Ok(Piece::Rows(payload, span.map_err(unreadable)?))
             }
             FileRows::Text { cutter, header } => loop {

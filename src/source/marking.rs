@@ -90,7 +90,7 @@ impl Marking {
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Print::of(bytes),
                     Err(error) => return Err(error),
                 };
-                self.marked(path, print, None, None)
+                self.marked(path, print, None, None, None)
             }
         };
         let from = std::mem::replace(&mut self.end, end);
@@ -101,7 +101,7 @@ impl Marking {
     /// The rows of a columnar file that were taken last, and their share of its bytes.
     pub fn columns(
         &mut self,
-        file: &File,
+        trail: &Trail,
         path: &Arc<str>,
         columns: &ParquetRows,
     ) -> io::Result<Span> {
@@ -109,8 +109,8 @@ impl Marking {
         let file = match &self.mark {
             Some(mark) => Arc::clone(mark),
             None => {
-                let print = Print::of_whole(file)?;
-                self.marked(path, print, Some(columns.rows), None)
+                let (print, content) = (Print::of_whole(trail.file())?, trail.content()?);
+                self.marked(path, print, Some(columns.rows), None, content)
             }
         };
         let bytes = columns.byte(rows.start)..columns.byte(rows.end);
@@ -132,7 +132,7 @@ impl Marking {
             of => {
                 let print =
                     of.as_ref().map_or_else(|| Print::of_whole(file), |mark| Ok(mark.print))?;
-                self.marked(path, print, None, Some((length, content)))
+                self.marked(path, print, None, Some(length), content)
             }
         };
         let from = std::mem::replace(&mut self.end, end);
@@ -145,9 +145,9 @@ impl Marking {
         path: &Arc<str>,
         print: Print,
         rows: Option<u64>,
-        unfolded: Option<(TextLength, Option<FileContent>)>,
+        unfolded: Option<TextLength>,
+        content: Option<FileContent>,
     ) -> Arc<FileMark> {
-        let (unfolded, content) = (unfolded.map(|of| of.0), unfolded.and_then(|of| of.1));
         let (again, id, path) = (self.again, self.id, Arc::clone(path));
         let mark = Arc::new(FileMark { again, id, path, print, rows, unfolded, content });
         self.mark = Some(Arc::clone(&mark));

@@ -35,6 +35,8 @@ pub struct SourceOptions {
     pub awaits: bool,
     /// A topic that is deleted and created again while it is read is read on from its start.
     pub from_start: bool,
+    /// What was read is looked at again, while it is followed or by another run: so what files hold is to be known.
+    pub remembers: bool,
     /// Where sources are read on; empty: from where their definitions say.
     pub positions: Arc<Positions>,
 }
@@ -50,6 +52,7 @@ impl Default for SourceOptions {
             follow: false,
             awaits: false,
             from_start: false,
+            remembers: false,
             positions: Arc::default(),
         }
     }

@@ -94,7 +94,7 @@ pub struct FileMark {
     /// Of a file whose text is unfolded from its bytes: it does not grow either.
     #[serde(default)]
     pub unfolded: Option<TextLength>,
-    /// Of such a file that was read to its end: all that it holds.
+    /// All that such a file holds, or a columnar one: of the former once it was read to its end.
     #[serde(default)]
     pub content: Option<FileContent>,
 }

@@ -204,6 +204,7 @@ impl SourceFiles {
             };
             match file {
                 Ok(mut file) => {
+                    file.trail.remembers = self.options.remembers;
                     if let Some(known) = known {
                         file.go_on_from(known);
                     }

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::ahead::Ahead;
-use super::content::{FileContent, Hashing, hashed};
+use super::content::{FileContent, Hashing, hashed, read_whole};
 use super::paths::Stamp;
 use super::seen::{HEAD, Seen, holds, read_at};
 
@@ -34,6 +34,9 @@ pub(super) struct Trail {
     unfolded: Option<UnfoldedText>,
     /// Of the bytes that are about to be unfolded.
     reread: Option<Hashing>,
+    /// Whether what the file holds is to be known, and that where it is read by columns.
+    pub remembers: bool,
+    whole: Option<Hashing>,
     at: u64,
     /// `None`: nobody writes to it.
     seen: Option<Seen>,
@@ -66,6 +69,8 @@ impl Trail {
             file,
             unfolded: None,
             reread: None,
+            remembers: false,
+            whole: None,
             at: 0,
             seen,
             limit: None,
@@ -91,9 +96,18 @@ impl Trail {
         (self.at, self.seen, self.limit) = (0, None, None);
     }
 
-    /// What the file holds whose text is unfolded, if that was read to its end.
+    /// Looks at all of the file's bytes, which are about to be read by columns: what is changed from now on is seen.
+    pub fn look_through(&mut self) -> io::Result<()> {
+        if self.remembers && self.whole.is_none() {
+            self.whole = Some(read_whole(&self.file)?);
+        }
+        Ok(())
+    }
+
+    /// What the file holds, if it was looked through, or its text is unfolded and was read to its end.
     pub fn content(&self) -> io::Result<Option<FileContent>> {
-        let hashing = self.unfolded.as_ref().and_then(|unfolded| unfolded.hashing.as_ref());
+        let unfolded = self.unfolded.as_ref().and_then(|unfolded| unfolded.hashing.as_ref());
+        let hashing = self.whole.as_ref().or(unfolded);
         hashing.map_or(Ok(None), |hashing| hashing.content(&self.file))
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use chrono::format::{Fixed, Item, Numeric, ParseErrorKind, Parsed, StrftimeItems, parse};
 use chrono::{DateTime, NaiveDateTime, ParseError, Utc};
 
-use super::of_day;
 use super::zone::{Shown, Zone};
 use super::{DAY, Micros, SECOND, day_in_years, in_years};
+use super::{names, of_day};
 
 /// A time whose parts are told apart: 2023-11-24T22:13:20.123456Z.
 const A_TIME: Micros = 1_700_864_000_123_456;
@@ -87,7 +87,15 @@ impl TimeFormat {
     /// What it is to be instead for a text that it doesn't fit, where that is known.
     pub fn hint(&self, text: &str) -> Option<String> {
         let is_z = text.trim_end().ends_with(['Z', 'z']) && of_day::reads_no_z(&self.items);
-        is_z.then(|| "%#z reads Z as well, which %z and %:z don't".to_owned())
+        let hint = is_z.then(|| "%#z reads Z as well, which %z and %:z don't".to_owned());
+        hint.or_else(|| {
+            let word = names::foreign(text).filter(|_| names::are_in(&self.items))?;
+            Some(format!(
+                "names of months and days are read in English alone, as Mar or March, and '{word}' is none: read it as a \
+                 text, and take such names away, or put numbers in their place, by `derive`, as in \
+                 to_timestamp(replace(x, '{word}', '…'), '…')"
+            ))
+        })
     }
 
     /// What is missing in every text that is written so, or why no text can be read by it, if that is so. Found by writing
@@ -294,6 +302,30 @@ mod tests {
         for format in ["%c", "%+", "%s", "%Y-%m-%dT%H:%M:%S%.f%#z", "%a, %d %b %Y %T %z"] {
             assert_eq!(fault(format), None, "{format}");
         }
+    }
+
+    #[test]
+    fn names_of_other_languages_are_told_to_be_none() {
+        let utc = Zone::named("UTC").expect("a zone");
+        let said = |format: &str, text: &str| {
+            let format = TimeFormat::new(format).expect("a format");
+            format.instant(text, utc).map_err(|fault| fault.to_string())
+        };
+        for (format, text, word) in [
+            ("%d. %B %Y", "5. März 2025", "'März' is none"),
+            ("%d %b %Y", "05 Okt 2025", "'Okt' is none"),
+            ("%d %b %Y", "05 Sept 2025", "'Sept' is none"),
+            ("%A, %d.%m.%Y", "Mittwoch, 05.03.2025", "'Mittwoch' is none"),
+            ("%d %B %Y", "5 janvier 2025", "'janvier' is none"),
+        ] {
+            let said = said(format, text);
+            assert!(said.as_ref().is_err_and(|why| why.contains(word)), "{said:?}");
+        }
+        for (format, text) in [("%d. %B %Y", "5. March"), ("%d.%m.%Y", "5. März 2025")] {
+            let said = said(format, text);
+            assert!(said.as_ref().is_err_and(|why| !why.contains("English")), "{said:?}");
+        }
+        assert_eq!(said("%a, %d %B %Y", "wed, 5 MARCH 2025"), said("%d.%m.%Y", "05.03.2025"));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub mod days;
 pub mod format;
 mod iso;
+mod names;
 mod of_day;
 pub mod since;
 mod text;

@@ -13,6 +13,7 @@ use super::roles::{self, DraftSource};
 use super::rows_of_rows::rows_of_rows;
 use super::sample::{Origin, Sample, SampledCell};
 use super::source::write_source;
+use super::staff::Staff;
 use super::telling::write_attributes;
 use super::texts::{on_one_line, quoted};
 use super::{alike, identifying, places};
@@ -48,10 +49,12 @@ pub fn draft(
             Some(differ.told(&names[before]))
         });
     }
-    let (mut identifiers, mut doubted) = identifying::identifiers(samples, &sources);
+    let staff = Staff::find(samples, &sources);
+    let (mut identifiers, mut doubted) = identifying::identifiers(samples, &sources, &staff);
     doubted.extend(take_references(samples, &sources, &mut identifiers));
-    let phones = take_phones(samples, &sources, &mut identifiers);
-    rows_of_rows(samples, &sources, &mut identifiers);
+    let mut nobodys = take_phones(samples, &sources, &mut identifiers);
+    rows_of_rows(samples, &sources, &staff, &mut identifiers);
+    nobodys.extend(staff.tables);
     // Whatever they are made of, identifiers are texts.
     for (source, column) in identifiers.iter().flat_map(|of| &of.from) {
         sources[*source].fields[*column].1.become_text();
@@ -98,13 +101,13 @@ pub fn draft(
     }
     yaml.push_str(if left_out.is_empty() { "sources:\n" } else { "\nsources:\n" });
     for (number, (sample, source)) in samples.iter().zip(&sources).enumerate() {
-        let is_somebodys = source.is_records && !phones.contains_key(&number)
+        let is_somebodys = source.is_records && !nobodys.contains_key(&number)
             || identifiers.iter().any(|of| of.from.iter().any(|(of, _)| *of == number));
         let mut written = String::new();
         write_source(&mut written, sample, source, folder);
         if !is_somebodys {
             let why = "none of its columns seems to say whose its rows are";
-            let why = phones.get(&number).map_or(why, String::as_str);
+            let why = nobodys.get(&number).map_or(why, String::as_str);
             writeln!(yaml, "  # ? left out: {why}").expect("to a string");
             written = written.lines().map(|line| format!("  #{line}\n")).collect();
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use selfsame::internals::console::{counted, grouped};
+use selfsame::internals::decode::amounts;
 use selfsame::internals::plan::Format;
 
 use super::fit::{Guess, PartialFit, ValueFit};
@@ -10,7 +11,7 @@ use super::names::{is_id, is_of_phone};
 use super::people::is_of_person;
 use super::sample::{SampledCell, SampledColumn};
 use super::texts::shown;
-use super::{amounts, spoiled, times, words};
+use super::{spoiled, times, words};
 
 /// Of so many hundredths of the values something has to hold, for it to be told where it does not hold of all.
 const MOST: usize = 90;

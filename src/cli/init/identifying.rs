@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::belongings::is_of_somebody;
-use super::names::{is_id, is_of_device, is_of_phone, is_phone};
+use super::names::{is_email, is_id, is_of_device, is_of_phone, is_phone};
 use super::people::{is_of_person, whose};
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts};
 use super::sample::{Sample, SampledColumn};
+use super::staff::Staff;
 use super::tally::distinct;
 use super::texts::shown;
 use super::{spoiled, words};
@@ -17,11 +18,13 @@ use selfsame::internals::console::{counted, grouped};
 pub fn identifiers(
     samples: &[Sample],
     sources: &[DraftSource],
+    staff: &Staff,
 ) -> (Vec<DraftIdentifier>, Vec<String>) {
     let mut found: Vec<DraftIdentifier> = Vec::new();
     let mut people: Vec<(usize, usize, String)> = Vec::new();
     let mut told = Vec::new();
-    for (number, (sample, source)) in samples.iter().zip(sources).enumerate() {
+    let all = samples.iter().zip(sources).enumerate();
+    for (number, (sample, source)) in all.filter(|(at, _)| !staff.tables.contains_key(at)) {
         for (at, (name, guess)) in source.fields.iter().enumerate() {
             let column = &sample.columns[at];
             let texts: Vec<&str> = column.texts().collect();
@@ -34,7 +37,14 @@ pub fn identifiers(
             let mails = texts.iter().filter(|text| is_email(text)).count();
             let evidence = |what: String| format!("{}.{name}: {what}", source.name);
             let is_by_name = is_of_phone(name) || is_of_person(&source.called(name));
-            if is_by_name && spoiled::are_spoiled(column) {
+            let theirs = || {
+                (is_by_name || mails * 2 > texts.len())
+                    .then(|| staff.told(source, at, column))
+                    .flatten()
+            };
+            if let Some(why) = theirs() {
+                told.push(why);
+            } else if is_by_name && spoiled::are_spoiled(column) {
                 told.push(evidence(spoiled::told(column)));
             } else if mails * 2 > texts.len() {
                 let what = evidence(format!(
@@ -65,10 +75,12 @@ pub fn identifiers(
             }
         }
     }
-    people.extend(holders(samples, sources, &people));
+    let holders = holders(samples, sources, &people);
+    people.extend(holders.into_iter().filter(|(of, ..)| !staff.tables.contains_key(of)));
     let is_guess = people.is_empty() && found.is_empty();
     if is_guess {
         people = repeated(samples, sources);
+        people.retain(|(of, ..)| !staff.tables.contains_key(of));
     }
     found.extend(persons(samples, sources, people));
     if is_guess {
@@ -332,14 +344,6 @@ fn are_beside(
     let both: Vec<bool> =
         rows.filter_map(|(one, other)| Some(one.as_ref()? == other.as_ref()?)).collect();
     both.iter().filter(|are_equal| !**are_equal).count() * 2 > both.len()
-}
-
-fn is_email(text: &str) -> bool {
-    let Some((before, domain)) = text.trim().split_once('@') else { return false };
-    !before.is_empty()
-        && domain.contains('.')
-        && !domain.contains(['@', ' '])
-        && !before.contains(' ')
 }
 
 /// `17850.0` as `17850`.

@@ -1,7 +1,6 @@
 //! `selfsame init`: a first definition for files or topics that nobody has described yet, each guess with what speaks for it.
 
 mod alike;
-mod amounts;
 mod belongings;
 mod columnar;
 mod draft;
@@ -26,6 +25,7 @@ mod rows_of_rows;
 mod sample;
 mod source;
 mod spoiled;
+mod staff;
 mod tally;
 mod telling;
 mod texts;

@@ -190,6 +190,15 @@ pub fn is_phone(text: &str) -> bool {
     (5..=20).contains(&digits) && others <= 4
 }
 
+/// Whether a text may be an e-mail address.
+pub fn is_email(text: &str) -> bool {
+    let Some((before, domain)) = text.trim().split_once('@') else { return false };
+    !before.is_empty()
+        && domain.contains('.')
+        && !domain.contains(['@', ' '])
+        && !before.contains(' ')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ use super::names::is_id;
 use super::people::bare;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts};
 use super::sample::Sample;
+use super::staff::Staff;
 use super::tally::distinct;
 
 /// A column of somebody's rows that tells nearly all of them apart.
@@ -21,7 +22,12 @@ struct TellingColumn<'a> {
 
 /// Sources without a column of somebody's, whose rows name the row of another one, as lines do their order: by it they
 /// are whose that is.
-pub fn rows_of_rows(samples: &[Sample], sources: &[DraftSource], known: &mut Vec<DraftIdentifier>) {
+pub fn rows_of_rows(
+    samples: &[Sample],
+    sources: &[DraftSource],
+    staff: &Staff,
+    known: &mut Vec<DraftIdentifier>,
+) {
     let is_in = |of: &DraftIdentifier, source: usize| of.from.iter().any(|(one, _)| *one == source);
     let is_somebodys: Vec<bool> =
         (0..sources.len()).map(|source| known.iter().any(|of| is_in(of, source))).collect();
@@ -31,7 +37,8 @@ pub fn rows_of_rows(samples: &[Sample], sources: &[DraftSource], known: &mut Vec
     for of in (0..sources.len()).filter(|of| is_somebodys[*of]) {
         for telling in telling(samples, sources, of) {
             let from = (telling.source, telling.column);
-            for child in (0..sources.len()).filter(|of| !is_somebodys[*of]) {
+            let is_child = |of: &usize| !is_somebodys[*of] && !staff.tables.contains_key(of);
+            for child in (0..sources.len()).filter(is_child) {
                 let Some((column, shared, all)) = names_rows(&telling, samples, sources, child)
                 else {
                     continue;

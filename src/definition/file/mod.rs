@@ -3,9 +3,11 @@
 
 pub mod diagnostic;
 pub mod fields;
+pub mod no_yaml;
 pub mod origin;
 pub mod reference;
 pub mod schema;
 pub mod shape;
 pub mod stated;
+pub mod unquoted;
 pub mod yaml;

@@ -101,6 +101,7 @@ fn example(field: &FieldShape) -> Value {
 fn value(node: &super::yaml::YamlNode) -> Value {
     use super::yaml::YamlValue as Yaml;
     match &node.value {
+        Yaml::Nothing(_) => Value::Null,
         _ if node.is_null() => Value::Null,
         Yaml::Scalar { text, quoted: false, .. } if text.parse::<i64>().is_ok() => {
             json!(text.parse::<i64>().expect("just parsed"))

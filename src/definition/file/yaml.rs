@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::diagnostic::{self, Diagnostic, Place};
-use super::origin;
+use super::{no_yaml, origin, unquoted};
 
 #[derive(Clone, Debug)]
 pub struct YamlNode {
@@ -23,6 +23,8 @@ pub enum YamlValue {
         /// Where each of the text's characters stands in the file.
         places: Vec<Place>,
     },
+    /// Nothing, where its line goes on with this, which YAML takes for no text.
+    Nothing(char),
     /// A text with a variable that the environment does not have, which has been noted.
     Unset,
     Sequence(Vec<YamlNode>),
@@ -41,10 +43,25 @@ impl YamlNode {
     pub fn kind(&self) -> &'static str {
         match &self.value {
             YamlValue::Scalar { text, quoted: false, .. } if is_null(text) => "nothing",
+            YamlValue::Nothing(_) => "nothing",
             YamlValue::Scalar { .. } | YamlValue::Unset => "a text",
             YamlValue::Sequence(_) => "a list",
             YamlValue::Mapping(_) => "a mapping",
         }
+    }
+
+    /// The same where something else is expected, and why it is that.
+    pub fn found(&self) -> String {
+        let kind = self.kind();
+        let why = match self.value {
+            YamlValue::Nothing('#') => "a '#' behind a space begins a comment",
+            YamlValue::Nothing('|' | '>') => {
+                "'|' and '>' begin a text of several lines, of which there is none"
+            }
+            YamlValue::Nothing(_) => "a ',' in {…} and […] ends what stands before it",
+            _ => return kind.to_owned(),
+        };
+        format!("{kind}: to YAML {why}, and a text that begins with it stands in quotes")
     }
 
     /// Whether it is a mapping without entries, or nothing.
@@ -56,7 +73,11 @@ impl YamlNode {
     }
 
     pub fn is_null(&self) -> bool {
-        matches!(&self.value, YamlValue::Scalar { text, quoted: false, .. } if is_null(text))
+        match &self.value {
+            YamlValue::Scalar { text, quoted: false, .. } => is_null(text),
+            YamlValue::Nothing(_) => true,
+            _ => false,
+        }
     }
 }
 
@@ -133,15 +154,17 @@ impl YamlReader<'_> {
             Ok(next) => Some(next),
             Err(error) => {
                 let place = place(error.marker());
-                let message = match self.is_variable(place) {
-                    true => {
-                        "in {…} and […] a text with ${NAME} in it stands between quotes, as in \
-                             \"${NAME}\": YAML takes its braces for its own"
-                            .to_owned()
-                    }
-                    false => explained(error.info()),
+                let at_fault = || unquoted::at_fault(&self.lines, place);
+                let found = if self.is_variable(place) {
+                    let message = "in {…} and […] a text with ${NAME} in it stands between quotes, as in \
+                                   \"${NAME}\": YAML takes its braces for its own";
+                    Diagnostic { place, message: message.to_owned() }
+                } else if let Some(found) = at_fault() {
+                    found
+                } else {
+                    Diagnostic { place, message: no_yaml::explained(error.info()) }
                 };
-                self.complain(place, message);
+                self.found.push(found);
                 None
             }
         }
@@ -210,7 +233,9 @@ impl YamlReader<'_> {
         let of_yaml = tag.is_yaml_core_schema();
         if !(of_yaml && tag.suffix == own) {
             let tag = if of_yaml { format!("!!{}", tag.suffix) } else { tag.to_string() };
-            let wrong = format!("a tag such as '{tag}' means nothing here: leave it out");
+            let wrong = format!(
+                "a tag such as '{tag}' means nothing here: leave it out; a text that begins with '!' stands in quotes"
+            );
             self.complain(place, wrong);
         }
     }
@@ -260,6 +285,14 @@ impl YamlReader<'_> {
                     continue;
                 }
             };
+            let value = match (&value.value, self.instead(places.last())) {
+                (YamlValue::Scalar { text, quoted, .. }, Some((instead, place)))
+                    if text.is_empty() && *quoted == "|>".contains(instead) =>
+                {
+                    YamlNode { place, value: YamlValue::Nothing(instead) }
+                }
+                _ => value,
+            };
             if let Some((_, before)) = entries.last_mut()
                 && value.is_null()
                 && rejoin(before, &name, &places)
@@ -282,6 +315,17 @@ impl YamlReader<'_> {
             }
             entries.push((YamlKey { place: key_place, name }, value));
         }
+    }
+
+    /// What stands on the line of a name where its value would, if YAML takes it for no text. `name`: its last character.
+    fn instead(&self, name: Option<&Place>) -> Option<(char, Place)> {
+        let Place { line, column } = *name?;
+        let behind = self.lines.get(line.checked_sub(1)?)?.get(column..)?;
+        let is_blank = |of: &char| of.is_whitespace() || "'\"".contains(*of);
+        let colon = behind.iter().position(|of| !is_blank(of)).filter(|at| behind[*at] == ':')?;
+        let at = colon + 1 + behind[colon + 1..].iter().position(|of| !of.is_whitespace())?;
+        let place = Place { line, column: column + at + 1 };
+        "#,|>".contains(behind[at]).then_some((behind[at], place))
     }
 
     /// Replaces `${NAME}`: all that comes of it stands where it stood.
@@ -333,31 +377,6 @@ impl YamlReader<'_> {
                 String::new()
             }
         }
-    }
-}
-
-/// What the parser says, and what to do.
-fn explained(info: &str) -> String {
-    let hints = [
-        (
-            "unprintable",
-            "take the character out, or write it as an escape such as \"\\u0007\" between quotes",
-        ),
-        ("tab", "indent with spaces"),
-        ("did not find expected key", "this line begins at another column than those before"),
-        ("did not find expected '-'", "this line begins at another column than those before"),
-        ("mapping values are not allowed", "put a text with ': ' in it between quotes"),
-        ("invalid indentation in quoted scalar", "is the quote closed?"),
-        ("unexpected end of stream", "is the quote closed?"),
-        ("invalid indentation", "is every '[' and '{' before closed?"),
-        ("expected ',' or", "is every '[' and '{' before closed?"),
-        ("unexpected character", "put a text that begins with it between quotes"),
-        ("unknown anchor", "an alias stands behind the '&name' that it repeats"),
-        ("simple key expect", "a name is followed by ': '"),
-    ];
-    match hints.iter().find(|(part, _)| info.contains(part)) {
-        Some((_, hint)) => format!("this is no YAML: {info}: {hint}"),
-        None => format!("this is no YAML: {info}"),
     }
 }
 

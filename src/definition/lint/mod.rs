@@ -22,7 +22,7 @@ use super::lint::missing_guards::missing_guards;
 use super::lint::satisfiability::{Constraint, Never};
 use super::read::object::{Object, ReadContext, SqlText, sql};
 use super::read::{funnel, rfm};
-use super::sql::ranks;
+use super::sql::{habits, ranks};
 use crate::plan::{Attribute, Kind, Plan, Publish, Source, Step};
 
 /// How many parts a condition may have that stands in the place of its segment: the time in which one is simplified
@@ -98,6 +98,9 @@ fn source(context: &mut ReadContext, source: &Source, key: &YamlKey, node: &Yaml
     let Some(object) = Object::read(context, what, node, fields::SOURCE) else { return rows };
     for (key, node) in object.map(context, "derive") {
         let text = sql(context, format!("derived column '{}'", key.name), node);
+        if let Some(text) = &text {
+            compared_with_null(context, text);
+        }
         let planned = text.and_then(|text| context.dialect.plan(&text.text, &rows.schema).ok());
         if planned.is_some_and(|it| rows.never(&context.dialect, it, Constraint::NotNull)) {
             rows.nulls.insert(key.name.clone());
@@ -109,10 +112,26 @@ fn source(context: &mut ReadContext, source: &Source, key: &YamlKey, node: &Yaml
     rows
 }
 
+/// Notes what is compared with null, and whether there is such.
+fn compared_with_null(context: &mut ReadContext, text: &SqlText) -> bool {
+    let all = habits::compared_with_null(&text.text);
+    for ((line, column), meant) in &all {
+        let message = format!(
+            "in {}: what is compared with null is null, whatever it is, and so never true: '{meant}' is meant",
+            text.what
+        );
+        context.complain(text.place_at(*line, *column), message);
+    }
+    !all.is_empty()
+}
+
 /// Whether a condition lets no row pass. Notes that, or that it looks at a column which is always null.
 fn no_row_passes(context: &mut ReadContext, text: &SqlText, rows: &KnownRows) -> bool {
     let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return false };
     let never = rows.never(&context.dialect, planned.clone(), Constraint::True);
+    if compared_with_null(context, text) {
+        return never;
+    }
     if let Some(column) = null_in(&planned, rows) {
         let message = format!(
             "in {}: '{column}' is null in every row, as it is derived: derive it from a field, or \
@@ -196,6 +215,7 @@ fn attribute(
             .for_each(|name| people.supposed.within(name, 1, Some(bins.into())));
     }
     if let Some(text) = object.sql(context, "sql") {
+        compared_with_null(context, &text);
         let planned = context.dialect.plan(&text.text, &plan.profile_schema);
         match planned.ok().as_ref().and_then(ranks::bins) {
             Some(bins) => people.supposed.within(&of.name, 1, Some(bins.into())),
@@ -240,6 +260,7 @@ fn select(
     people: &mut KnownPeople,
 ) {
     let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return };
+    let is_told = compared_with_null(context, text);
     let mut filters = Vec::new();
     let walked = planned.apply(|part| {
         if let Expr::AggregateFunction(function) = part {
@@ -255,7 +276,7 @@ fn select(
                 text.what
             );
             context.complain(text.place_of(&column), message);
-        } else if rows.never(&context.dialect, filter, Constraint::True) {
+        } else if !is_told && rows.never(&context.dialect, filter, Constraint::True) {
             context
                 .complain(text.place, format!("in {}: no row ever passes its filter", text.what));
         }
@@ -327,7 +348,8 @@ fn nobody(
 ) -> Option<Expr> {
     let condition = people.simplified(&context.dialect, text, &plan.profile_schema)?;
     let asked = vec![Constraint::True(condition.clone())];
-    if let Err(never) = people.supposed.clone().require(asked) {
+    let is_told = compared_with_null(context, text);
+    if !is_told && let Err(never) = people.supposed.clone().require(asked) {
         let (place, why) = match never {
             Never::Constant => {
                 let schema = &plan.profile_schema;

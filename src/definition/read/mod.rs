@@ -19,6 +19,7 @@ pub mod rfm;
 pub mod segments;
 pub mod sessions;
 pub mod sources;
+pub mod sql_text;
 pub mod text_form;
 pub mod time_form;
 pub mod types;

@@ -6,11 +6,13 @@ use std::time::Duration;
 use arrow::datatypes::DataType;
 use datafusion_expr::Expr;
 
-use crate::definition::file::diagnostic::{Diagnostic, Place, nearest, suggest};
+use crate::definition::file::diagnostic::{self, Diagnostic, Place, nearest, suggest};
 use crate::definition::file::fields::{self, FieldShape};
 use crate::definition::file::yaml::{YamlKey, YamlNode, YamlValue};
 use crate::definition::sql::describe::describe;
 use crate::definition::sql::{Dialect, SqlError};
+
+pub use super::sql_text::SqlText;
 
 /// Broken where nothing is known of the attributes, whose names may stand anywhere then.
 pub const ANY_ATTRIBUTE: &str = "*";
@@ -20,11 +22,19 @@ pub struct ReadContext {
     pub found: Vec<Diagnostic>,
     pub dialect: Dialect,
     broken: HashSet<String>,
+    /// The file's.
+    lines: Vec<Vec<char>>,
 }
 
 impl ReadContext {
     pub fn new(found: Vec<Diagnostic>, dialect: Dialect) -> Self {
-        ReadContext { found, dialect, broken: HashSet::new() }
+        ReadContext { found, dialect, broken: HashSet::new(), lines: Vec::new() }
+    }
+
+    /// As it is said of a file of this text.
+    pub fn of(self, text: &str) -> Self {
+        let lines = diagnostic::lines(text).map(|line| line.chars().collect()).collect();
+        ReadContext { lines, ..self }
     }
 
     /// Remembers a name whose own mistake has been noted: that it is missing elsewhere is no other.
@@ -52,7 +62,10 @@ impl ReadContext {
             (None, Some(name)) => text.place_of(name),
             (None, None) => text.place,
         };
-        self.complain(place, format!("in {}: {}", text.what, error.message));
+        let cut_short =
+            if text.ends_too_early(&error) { text.cut_short(&self.lines) } else { None };
+        let why = cut_short.map_or_else(String::new, |why| format!("; {why}"));
+        self.complain(place, format!("in {}: {}{why}", text.what, error.message));
     }
 
     /// The value, or a note of what is wrong with the expression.
@@ -122,45 +135,6 @@ impl ReadContext {
     }
 }
 
-/// An expression as it stands in the file.
-#[derive(Clone, Debug)]
-pub struct SqlText {
-    pub text: String,
-    /// Where it begins.
-    pub place: Place,
-    /// Where each of its characters stands.
-    places: Vec<Place>,
-    /// Such as `'where' of segment 'lapsed'`.
-    pub what: String,
-}
-
-impl SqlText {
-    /// One that follows from what stands at a place.
-    pub fn made(text: String, place: Place, what: String) -> Self {
-        SqlText { text, place, places: Vec::new(), what }
-    }
-
-    /// The place of a line and a column of the text, from 1.
-    fn place_at(&self, line: u64, column: u64) -> Place {
-        let before = self.text.split_inclusive('\n').take(line.saturating_sub(1) as usize);
-        let before: usize = before.map(|line| line.chars().count()).sum();
-        let index = before + column.saturating_sub(1) as usize;
-        match (self.places.get(index), self.places.last()) {
-            (Some(place), _) => *place,
-            (None, Some(last)) => Place { column: last.column + 1, ..*last },
-            (None, None) => self.place,
-        }
-    }
-
-    /// The place of a name in it, or of the whole.
-    pub fn place_of(&self, name: &str) -> Place {
-        match crate::definition::sql::mistake::position_of(&self.text, name) {
-            Some((line, column)) => self.place_at(line, column),
-            None => self.place,
-        }
-    }
-}
-
 /// A mapping whose fields are known.
 pub struct Object<'a> {
     /// Such as `source 'web'`.
@@ -205,7 +179,7 @@ impl<'a> Object<'a> {
         let what = what.into();
         let YamlValue::Mapping(entries) = &node.value else {
             let example = fields::example(fields);
-            let message = format!("{what} is a mapping such as {example}, found {}", node.kind());
+            let message = format!("{what} is a mapping such as {example}, found {}", node.found());
             context.complain(node.place, message);
             return None;
         };
@@ -325,7 +299,7 @@ pub fn map<'a>(
         YamlValue::Unset => &[],
         _ if node.is_null() => &[],
         _ => {
-            context.complain(node.place, format!("{what} is a mapping, found {}", node.kind()));
+            context.complain(node.place, format!("{what} is a mapping, found {}", node.found()));
             &[]
         }
     }
@@ -336,7 +310,7 @@ pub fn text(context: &mut ReadContext, what: &str, node: &YamlNode) -> Option<St
         YamlValue::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
         YamlValue::Unset => None,
         _ => {
-            context.complain(node.place, format!("{what} is a text, found {}", node.kind()));
+            context.complain(node.place, format!("{what} is a text, found {}", node.found()));
             None
         }
     }
@@ -361,13 +335,7 @@ pub fn texts(
 
 pub fn sql(context: &mut ReadContext, what: String, node: &YamlNode) -> Option<SqlText> {
     let text = text(context, &what, node)?;
-    let places = match &node.value {
-        YamlValue::Scalar { places, .. } => places.clone(),
-        _ => Vec::new(),
-    };
-    // Of a block, its first word.
-    let place = places.first().copied().unwrap_or(node.place);
-    Some(SqlText { text, place, places, what })
+    Some(SqlText::of(node, text, what))
 }
 
 /// A whole number and a unit.

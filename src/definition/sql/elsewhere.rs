@@ -1,9 +1,13 @@
 //! Names that functions have in other tools, and what stands for them here.
 
+const DIFFERENCE: &str = "extract(epoch from a) - extract(epoch from b), in seconds, and of now() it is as in \
+                          now() - x > interval '30 days'";
+
 /// Sorted by name.
-const ELSEWHERE: [(&str, &str); 203] = [
+const ELSEWHERE: [(&str, &str); 206] = [
     ("add_months", "x + interval '3 months'"),
     ("age", "extract(epoch from a) - extract(epoch from b), in seconds"),
+    ("ago", "now() - interval '30 days', in segments"),
     ("any_value", "first(x)"),
     ("anyvalue", "any_value(x)"),
     ("approx_count_distinct", "count(distinct x)"),
@@ -45,13 +49,13 @@ const ELSEWHERE: [(&str, &str); 203] = [
     ("curdate", "cast(now() as date), in segments"),
     ("date", "cast(x as date)"),
     ("date_add", "x + interval '3 days'"),
-    ("date_diff", "extract(epoch from a) - extract(epoch from b), in seconds"),
+    ("date_diff", DIFFERENCE),
     ("date_format", "to_char(x, '%Y-%m-%d')"),
     ("date_from_parts", "make_date(year, month, day)"),
     ("date_parse", "to_timestamp(x, '%Y-%m-%d %H:%M:%S')"),
     ("date_sub", "x - interval '3 days'"),
     ("dateadd", "x + interval '3 days'"),
-    ("datediff", "extract(epoch from a) - extract(epoch from b), in seconds"),
+    ("datediff", DIFFERENCE),
     ("datefromparts", "make_date(year, month, day)"),
     ("datetime", "cast(x as timestamp)"),
     ("day", "extract(day from x)"),
@@ -59,6 +63,7 @@ const ELSEWHERE: [(&str, &str); 203] = [
     ("dayname", "to_char(x, '%A')"),
     ("dayofweek", "extract(dow from x)"),
     ("dayofyear", "extract(doy from x)"),
+    ("days", "interval '30 days'"),
     ("decimal", "cast(x as decimal(12,2))"),
     ("dense_rank", "ntile(x, 10), in 'sql' of an attribute"),
     ("digest", "sha256(x), or md5(x)"),
@@ -82,6 +87,7 @@ const ELSEWHERE: [(&str, &str); 203] = [
     ("hex", "to_hex(x) of a whole number, or encode(x, 'hex') of a text"),
     ("histogram", "count(*) by x"),
     ("hour", "extract(hour from x)"),
+    ("hours", "interval '30 hours'"),
     ("if", "case when x then y else z end"),
     ("iff", "case when x then y else z end"),
     ("iif", "case when x then y else z end"),

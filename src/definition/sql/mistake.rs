@@ -9,6 +9,7 @@ use datafusion_sql::sqlparser::tokenizer::{Token, Tokenizer, Word};
 
 use crate::plan::failure::failure;
 
+use super::habits;
 use super::names::NOW;
 use super::pair::BY;
 use crate::definition::file::diagnostic::suggest;
@@ -43,6 +44,11 @@ impl SqlError {
         });
         let word = at.and_then(|at| word_before(text, at));
         let what = match what.strip_prefix("Expected: ").and_then(|it| it.split_once(", found: ")) {
+            Some((expected, found))
+                if let Some(meant) = at.and_then(|at| habits::meant(text, at)) =>
+            {
+                format!("expected {expected}, found '{found}': {meant}")
+            }
             Some((expected, found)) if let Some(word) = word => {
                 let found =
                     if found == "EOF" { "the end".to_owned() } else { format!("'{found}'") };
@@ -60,7 +66,11 @@ impl SqlError {
                 "a text that is not closed: it ends with a quote".to_owned()
             }
             None if what.starts_with("No infix parser for token ") => {
-                "there is no such operator".to_owned()
+                let meant = at.and_then(|at| habits::meant(text, at));
+                meant.map_or_else(
+                    || "there is no such operator".to_owned(),
+                    |meant| format!("there is no such operator: {meant}"),
+                )
             }
             None => what.to_lowercase(),
         };
@@ -92,6 +102,9 @@ impl SqlError {
                 names.filter(|name| *name != NOW && !name.starts_with('#')).collect();
             let hint = match super::names::hint(&field.name) {
                 Some(hint) => hint.to_owned(),
+                None if field.relation.is_some() && names.contains(&field.name.as_str()) => {
+                    format!("a column stands without its source, as {}", field.name)
+                }
                 None => suggest(&field.name, &names),
             };
             let quoted = match is_quoted(text, &field.name) {
@@ -101,7 +114,8 @@ impl SqlError {
                 ),
                 false => String::new(),
             };
-            let message = format!("unknown column '{}': {hint}{quoted}", field.name);
+            let table = field.relation.as_ref().map_or_else(String::new, |of| format!("{of}."));
+            let message = format!("unknown column '{table}{}': {hint}{quoted}", field.name);
             let error = SqlError::at_name(message, text, &field.name);
             return SqlError { unknown: Some(field.name.clone()), ..error };
         }

@@ -17,6 +17,7 @@ pub mod describe;
 pub mod direct;
 pub mod elsewhere;
 mod functions;
+pub mod habits;
 pub mod instant;
 pub mod limits;
 pub mod mistake;
@@ -192,6 +193,16 @@ impl Dialect {
         };
         if let Some(message) = error.unknown.as_deref().and_then(no_place) {
             return SqlError { message, ..error };
+        }
+        // A function that is called without parentheses elsewhere.
+        let is_now = |here: &&str| here.starts_with("now()");
+        if let Some(name) = error.unknown.as_deref()
+            && let Some(here) = said_here(name).filter(is_now)
+        {
+            return SqlError {
+                message: format!("unknown column '{name}': here that is {here}"),
+                ..error
+            };
         }
         let Some(rest) = error.message.strip_prefix("Invalid function '") else { return error };
         let name = rest.trim_end_matches(['.', '\'']);

@@ -14,9 +14,9 @@ use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer, Word};
 
 use super::aggregate::no_by;
-use super::by_key;
 use super::mistake::SqlError;
 use super::names::QUALIFIED;
+use super::{by_key, habits};
 
 /// How deep an expression may be.
 const DEEPEST: usize = 100;
@@ -50,7 +50,8 @@ pub fn parse(text: &str, schema: &Schema) -> Result<Expr, SqlError> {
             return Err(too_deep());
         }
         let at = (rest.span.start.line, rest.span.start.column);
-        let message = format!("expected the end of the expression, found '{}'", rest.token);
+        let meant = habits::meant(text, at).map_or_else(String::new, |meant| format!(": {meant}"));
+        let message = format!("expected the end of the expression, found '{}'{meant}", rest.token);
         let is_by = rest.token.to_string().eq_ignore_ascii_case("by");
         let by = name_of_call(&parsed).filter(|_| is_by).map(|name| no_by(&name, false));
         dismantle(parsed);

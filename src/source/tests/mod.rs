@@ -27,7 +27,7 @@ use crate::plan::{Field, FieldPath, Format, Kind, Source, TextForm, Type};
 use world::{Step, World, step};
 
 fn follow() -> SourceOptions {
-    SourceOptions { follow: true, ..SourceOptions::default() }
+    SourceOptions { follow: true, remembers: true, ..SourceOptions::default() }
 }
 
 const FOREVER: Patience = Patience {

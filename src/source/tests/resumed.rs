@@ -42,6 +42,7 @@ impl Processes {
                 process,
                 processes: count,
                 follow,
+                remembers: true,
                 positions,
                 ..SourceOptions::default()
             };

@@ -12,11 +12,26 @@ pub fn told<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
     if read.iter().any(|of| of.thousands == Some(point)) {
         return None;
     }
+    let example = texts.iter().max_by_key(|text| text.len())?;
+    Some((example, in_sql(name, point)))
+}
+
+/// The expression that reads a column of which one value is known, if that is such an amount.
+pub fn told_by_one(text: &str, name: &str) -> Option<String> {
+    let Amount { point, thousands } = amount(text)?;
+    // What stands between thousands does not stand before cents.
+    let point = point.unwrap_or(if thousands == Some('.') { ',' } else { '.' });
+    (thousands != Some(point)).then(|| in_sql(name, point))
+}
+
+fn in_sql(name: &str, point: char) -> String {
     let digits = format!("regexp_replace({name}, '[^0-9{point}-]', '', 'g')");
     let digits = if point == ',' { format!("replace({digits}, ',', '.')") } else { digits };
-    let example = texts.iter().max_by_key(|text| text.len())?;
-    Some((example, format!("cast({digits} as decimal(18,2))")))
+    format!("cast({digits} as decimal(18,2))")
 }
+
+/// Currencies that are no capitals, and have no point in them, which an expression would take for that before cents.
+const WORDS: [&str; 5] = ["kr", "zł", "Kč", "Ft", "lei"];
 
 struct Amount {
     /// What stands before its cents.
@@ -26,9 +41,12 @@ struct Amount {
 }
 
 fn amount(text: &str) -> Option<Amount> {
-    let is_currency =
-        |of: char| of.is_whitespace() || "€$£¥".contains(of) || of.is_ascii_uppercase();
-    let bare = text.trim_matches(is_currency);
+    let is_sign = |of: char| "$£¥%".contains(of) || ('\u{20a0}'..='\u{20cf}').contains(&of);
+    let is_currency = |of: char| of.is_whitespace() || is_sign(of) || of.is_ascii_uppercase();
+    let bare = text.trim();
+    let word =
+        WORDS.iter().find_map(|word| bare.strip_suffix(word).or_else(|| bare.strip_prefix(word)));
+    let bare = word.unwrap_or(bare).trim_matches(is_currency);
     let bare = bare.strip_prefix('-').unwrap_or(bare).trim_start_matches(is_currency);
     if text.chars().filter(char::is_ascii_uppercase).count() > 3 {
         return None;
@@ -63,6 +81,9 @@ mod tests {
             &["1 234,50 €", "7,5"],
             &["EUR 1'234,50", "EUR 3,00"],
             &["12,5", "3"],
+            &["12,5 %", "3 %"],
+            &["1 234,50 kr", "7,50 zł"],
+            &["₺1.234,50", "3,50"],
         ] {
             assert!(said(texts).is_some_and(|said| said.contains("',', '.')")), "{texts:?}");
         }
@@ -84,6 +105,19 @@ mod tests {
             &[],
         ] {
             assert_eq!(said(texts), None, "{texts:?}");
+        }
+    }
+    #[test]
+    fn one_amount_tells_how_the_others_are_read() {
+        let said = |text: &str| told_by_one(text, "amount");
+        for text in ["1.234,56 €", "12,5 %", "1.234 €", "-0,99"] {
+            assert!(said(text).is_some_and(|said| said.contains("',', '.')")), "{text}");
+        }
+        for text in ["$1,234.56", "$1,234", "12 €", "1 234 kr", "3.50"] {
+            assert!(said(text).is_some_and(|said| said.contains("[^0-9.-]")), "{text}");
+        }
+        for text in ["05.07.2025", "10.0.0.1", "1,2,3", "a,50", "x", ""] {
+            assert_eq!(said(text), None, "{text}");
         }
     }
 }
