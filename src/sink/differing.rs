@@ -5,8 +5,18 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::observer::{DifferingRecords, Observer};
-use crate::time::Tick;
+use super::catalog::Catalog;
+use super::record::Record;
+
+/// Records by which an output differed from what it should hold, with the names that they speak of.
+#[derive(Clone)]
+pub struct DifferingRecords {
+    pub records: Vec<Record>,
+    pub names: Arc<Catalog>,
+}
+
+/// Hears what outputs differ by.
+type Told = Box<dyn FnOnce(Vec<DifferingRecords>) + Send>;
 
 /// What the outputs of a process differ by.
 #[derive(Clone, Default)]
@@ -17,8 +27,8 @@ struct FoundDifference {
     /// How many have yet to find it.
     awaited: usize,
     found: Vec<DifferingRecords>,
-    /// Who is told, and the tick that it is told as.
-    told: Option<(Arc<dyn Observer>, Tick)>,
+    /// Who is told.
+    told: Option<Told>,
 }
 
 impl OutputsDifference {
@@ -37,11 +47,10 @@ impl OutputsDifference {
         difference.tell();
     }
 
-    /// Who is told once all have found it, and as which tick: said before any has. What is replayed ends with another one.
-    pub fn is_told_to(&self, observer: &Arc<dyn Observer>, replayed: Tick, tick: Tick) {
+    /// Who is told once all have found it: said before any has.
+    pub fn is_told_to(&self, told: impl FnOnce(Vec<DifferingRecords>) + Send + 'static) {
         let mut difference = self.0.lock().expect("no one panics with it");
-        observer.awaits(replayed);
-        difference.told = Some((Arc::clone(observer), tick));
+        difference.told = Some(Box::new(told));
         difference.tell();
     }
 }
@@ -51,9 +60,9 @@ impl FoundDifference {
         if self.awaited > 0 {
             return;
         }
-        // The observer ends with the run, and is not held beyond.
-        if let Some((observer, tick)) = self.told.take() {
-            observer.differ(tick, std::mem::take(&mut self.found));
+        // Who is told ends with the run, and is not held beyond.
+        if let Some(told) = self.told.take() {
+            told(std::mem::take(&mut self.found));
         }
     }
 }

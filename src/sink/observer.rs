@@ -1,20 +1,11 @@
 //! Who sees all records of a process, beside the targets of its outputs.
 
-use std::sync::Arc;
-
-use super::catalog::Catalog;
 use super::commit::DurableOutputs;
+use super::differing::DifferingRecords;
 use super::receipt::Receipt;
 use super::record::Record;
 use super::under_way::UnderWay;
 use crate::time::Tick;
-
-/// Records by which an output differed from what it should hold, with the names that they speak of.
-#[derive(Clone)]
-pub struct DifferingRecords {
-    pub records: Vec<Record>,
-    pub names: Arc<Catalog>,
-}
 
 /// Sees what the outputs of this process are told.
 pub trait Observer: Send + Sync {

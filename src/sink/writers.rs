@@ -337,6 +337,8 @@ impl Targets {
         let (Some(durable), Some(observer)) = (&self.durable, observer) else { return };
         let told = observer.opened(durable, under_way);
         self.committed.extend(told.filter(|told| *told > durable.settled));
-        durable.difference.is_told_to(observer, durable.replayed, durable.differs_at);
+        observer.awaits(durable.replayed);
+        let (told, tick) = (Arc::clone(observer), durable.differs_at);
+        durable.difference.is_told_to(move |differing| told.differ(tick, differing));
     }
 }

@@ -89,7 +89,9 @@ impl TimeFormat {
         let is_z = text.trim_end().ends_with(['Z', 'z']) && of_day::reads_no_z(&self.items);
         let hint = is_z.then(|| "%#z reads Z as well, which %z and %:z don't".to_owned());
         hint.or_else(|| {
-            let word = names::foreign(text).filter(|_| names::are_in(&self.items))?;
+            let has_number = text.contains(|of: char| of.is_ascii_digit());
+            let is_date = has_number && names::are_in(&self.items);
+            let word = names::foreign(text).filter(|_| is_date)?;
             Some(format!(
                 "names of months and days are read in English alone, as Mar or March, and '{word}' is none: read it as a \
                  text, and take such names away, or put numbers in their place, by `derive`, as in \

@@ -240,17 +240,16 @@ async fn each_call_of_the_collector_is_a_row_of_its_type() {
 async fn a_page_that_is_being_left_names_its_key_in_the_address() {
     let server = Server::start().await;
     let body = json!({"batch": [{"type": "page", "messageId": "1"}]}).to_string();
-    for (query, source) in [("?writeKey=app", 2), ("?writeKey=web", 1), ("?x=%ff&writeKey=web", 1)]
-    {
-        let path = format!("/beacon/v1/batch{query}");
-        let sent = server.post(&path, body.clone()).header("content-type", "text/plain");
-        let (status, told) = answer(sent).await;
-        assert_eq!((status, &told["success"]), (StatusCode::OK, &json!(true)), "{query}: {told}");
-        assert_eq!(server.posted()[0].0, source, "{query}");
+    let of_keys = [("?writeKey=app", 2), ("?writeKey=web", 1), ("?x=%ff&writeKey=web", 1)];
+    for (query, source) in of_keys {
+        let sent = server.post(&format!("/beacon/v1/batch{query}"), body.clone());
+        let (status, told) = answer(sent.header("content-type", "text/plain")).await;
+        let said = (status, &told["success"], server.posted()[0].0);
+        assert_eq!(said, (StatusCode::OK, &json!(true), source), "{query}: {told}");
     }
     // Where several collect, and none is named.
     let (status, told) = answer(server.post("/beacon/v1/batch", body)).await;
-    assert_eq!((status.as_u16(), &told["code"]), (401, &json!("unclear_key")), "{told}");
+    assert_eq!((status, &told["code"]), (StatusCode::UNAUTHORIZED, &json!("unclear_key")));
 }
 
 #[tokio::test]
@@ -396,7 +395,6 @@ async fn pages_of_other_hosts_may_send_and_are_told_where_to() {
     let (_, settings) = answer(settings).await;
     let to = &settings["integrations"]["Segment.io"];
     assert_eq!(to["apiHost"], format!("{}/v1", server.address));
-    let config =
-        Client::new().get(format!("http://{}/sourceConfig/?writeKey=web&p=npm", server.address));
-    assert_eq!(answer(config).await.1["source"]["writeKey"], "web");
+    let config = format!("http://{}/sourceConfig/?writeKey=web&p=npm", server.address);
+    assert_eq!(answer(Client::new().get(config)).await.1["source"]["writeKey"], "web");
 }

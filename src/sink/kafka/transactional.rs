@@ -14,10 +14,10 @@ use rdkafka::ClientConfig;
 
 use super::super::backlog::Backlog;
 use super::super::commit::DurableOutputs;
+use super::super::differing::DifferingRecords;
 use super::super::encoder::{EncodedMessage, MessageEncoder};
 use super::super::failure::Failure;
 use super::super::formats::message_encoder;
-use super::super::observer::DifferingRecords;
 use super::super::shares::{CommittedShare, CommittedShares};
 use super::acknowledged::gone;
 use super::committed::{CommittedTopics, Isolation};
