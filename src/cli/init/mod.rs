@@ -16,6 +16,7 @@ mod moments;
 mod names;
 mod odd;
 mod people;
+mod persons;
 mod phones;
 mod places;
 mod preamble;

@@ -63,6 +63,8 @@ pub struct DraftIdentifier {
     pub has_points: bool,
     /// Whether some values have white space at an end.
     pub has_space: bool,
+    /// Where some have zeros before them without which others have the same: one of those.
+    pub zeros: Option<String>,
     /// Of addresses: whether some values are none.
     pub has_others: bool,
     /// Patterns of values that stand for nobody.
@@ -240,6 +242,7 @@ pub fn add(
             evidence: vec![evidence],
             has_points: false,
             has_space: false,
+            zeros: None,
             counts_from_0: false,
             has_others: false,
             ignored: Vec::new(),
