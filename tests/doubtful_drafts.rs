@@ -51,6 +51,67 @@ fn identity(yaml: &str) -> Vec<&str> {
 }
 
 #[test]
+fn what_says_of_what_kind_a_row_is_says_of_nobody_who_they_are() {
+    let by = ["cellular", "telephone", "unknown"];
+    // Nothing else says whose a row is.
+    let said = refused(&[(
+        "bank.csv",
+        rows("age,contact", 600, |at| format!("{},{}", at % 60, by[at % 3])),
+    )]);
+    assert!(
+        said.contains(
+            "left out: bank.contact: only 3 different in 600 values, such as 'cellular' and"
+        ),
+        "{said}"
+    );
+    // Something else does, be it beside a kind or beside codes of some.
+    for (head, column) in [("contact", &by), ("client_code", &["A1", "B2", "C3"])] {
+        let (folder, yaml) = drafted(&[(
+            "calls.csv",
+            rows(&format!("called_at,email,{head}"), 600, |at| {
+                format!("2025-07-05T10:00:00Z,p{}@x.org,{}", at % 90, column[at % 3])
+            }),
+        )]);
+        assert_eq!(identity(&yaml), ["{calls: email}"], "{yaml}");
+        assert!(yaml.contains(&format!("# ? left out: calls.{head}: only 3 different")), "{yaml}");
+        assert_eq!(profiles(folder.path()).len(), 90);
+    }
+    // Few loyal people are people.
+    for (head, names) in [("user", ["ada", "ben", "cem"]), ("customer_id", ["17", "18", "19"])] {
+        let (folder, yaml) = drafted(&[(
+            "visits.csv",
+            rows(&format!("visited_at,{head}"), 600, |at| {
+                format!("2025-07-05T10:00:00Z,{}", names[at % 3])
+            }),
+        )]);
+        assert!(yaml.contains("# ? only 3 different in 600 values: are there so few"), "{yaml}");
+        assert_eq!(profiles(folder.path()).len(), 3);
+    }
+    // Each of whom may have many devices.
+    let (_, yaml) = drafted(&[(
+        "visits.csv",
+        rows("visited_at,customer_id,device_id", 600, |at| {
+            format!("2025-07-05T10:00:00Z,c{},d{}", at % 3, at % 60)
+        }),
+    )]);
+    assert_eq!(identity(&yaml), ["{visits: customer_id}", "{visits: device_id}"], "{yaml}");
+    // Where a table of them says who they are, nothing is in doubt.
+    let (_, yaml) = drafted(&[
+        ("customers.csv", rows("id,name", 3, |at| format!("K-{at},N{at}"))),
+        ("orders.csv", rows("customer,sum", 600, |at| format!("K-{},{at}", at % 3))),
+    ]);
+    assert_eq!(identity(&yaml), ["{customers: id, orders: customer}"], "{yaml}");
+    assert!(!yaml.contains("so few people"), "{yaml}");
+    // A phone makes a contact of somebody's.
+    let (folder, yaml) = drafted(&[(
+        "calls.csv",
+        rows("call_id,contact", 40, |at| format!("c{at},+49 170 12345{:02}", at % 20)),
+    )]);
+    assert!(yaml.contains("# calls.contact: 40 of 40 values are phone numbers\n"), "{yaml}");
+    assert_eq!(profiles(folder.path()).len(), 20);
+}
+
+#[test]
 fn numbers_that_have_lost_their_zeros_meet_those_that_have_them() {
     let customers =
         |id: &dyn Fn(usize) -> String| rows("id,city", 120, |at| id(at + 1) + ",Berlin");

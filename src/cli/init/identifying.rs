@@ -4,15 +4,15 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
 use super::belongings::is_of_somebody;
-use super::names::{is_email, is_id, is_of_device, is_of_phone, is_phone};
-use super::people::{is_of_person, whose};
+use super::names::{is_dialled, is_email, is_id, is_of_device, is_of_phone, is_phone};
+use super::people::{is_contact, is_of_person, whose};
 use super::persons::persons;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts};
 use super::sample::{Sample, SampledColumn};
 use super::staff::Staff;
 use super::tally::distinct;
 use super::texts::shown;
-use super::{spoiled, words};
+use super::{few, spoiled, words};
 use selfsame::internals::console::{counted, grouped};
 
 /// What says who somebody is; and of what does not, though its name says so, why.
@@ -61,6 +61,14 @@ pub fn identifiers(
             {
                 let what = evidence("by its name".to_owned());
                 add(&mut found, "phone", IdentifierKind::Phone, (number, at), what);
+            } else if let Some(dialled) = contacts_phones(name, &texts) {
+                let what = evidence(format!(
+                    "{} of {} {} phone numbers",
+                    grouped(dialled),
+                    counted(texts.len(), "value", "values"),
+                    if dialled == 1 { "is" } else { "are" }
+                ));
+                add(&mut found, "phone", IdentifierKind::Phone, (number, at), what);
             } else if is_of_device(name) && is_told_apart(name, column) {
                 let what =
                     evidence(format!("by its name, {} different values", distinct(column).len()));
@@ -76,6 +84,7 @@ pub fn identifiers(
             }
         }
     }
+    told.extend(few::take_kinds(samples, sources, &found, &mut people));
     let holders = holders(samples, sources, &people);
     people.extend(holders.into_iter().filter(|(of, ..)| !staff.tables.contains_key(of)));
     let is_guess = people.is_empty() && found.is_empty();
@@ -84,6 +93,7 @@ pub fn identifiers(
         people.retain(|(of, ..)| !staff.tables.contains_key(of));
     }
     found.extend(persons(samples, sources, people));
+    few::mark(samples, &mut found);
     if is_guess {
         let said = "? nothing else says who somebody is, and these ids come again and again";
         found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
@@ -110,6 +120,12 @@ fn ignore_nobody(samples: &[Sample], of: &mut DraftIdentifier) {
             of.ignored.extend(has_spoiled.then(|| spoiled::PATTERN.to_owned()));
         }
     }
+}
+
+/// How many of the values are phone numbers, where a column says how somebody is reached, and most of them are.
+fn contacts_phones(name: &str, texts: &[&str]) -> Option<usize> {
+    let dialled = texts.iter().filter(|text| is_dialled(text)).count();
+    (is_contact(name) && dialled * 2 > texts.len()).then_some(dialled)
 }
 
 /// What is said of values that are no addresses in a column that has some.

@@ -4,6 +4,7 @@ mod alike;
 mod belongings;
 mod columnar;
 mod draft;
+mod few;
 mod fit;
 mod found;
 mod guess;
