@@ -112,6 +112,47 @@ fn what_says_of_what_kind_a_row_is_says_of_nobody_who_they_are() {
 }
 
 #[test]
+fn points_between_thousands_are_no_points_before_cents() {
+    let sales = |head: &str, day: &dyn Fn(usize) -> String| {
+        rows(head, 40, |at| format!("{};{};{}", at % 20, day(at), ["2.086", "12.500", "7"][at % 3]))
+    };
+    let german = sales("Kundennr;Datum;Umsatz", &|at| format!("{:02}.07.2025", at % 28 + 1));
+    let (folder, yaml) = drafted(&[("verkauf.csv", german)]);
+    let said = "umsatz: {type: text, path: \"Umsatz\"}    # ? whole numbers such as 12.500, whose points mark thousands, it \
+                seems, since datum is written as 01.07.2025";
+    assert!(yaml.contains(said), "{yaml}");
+    // What is advised reads them.
+    let (_, advised) = yaml.split_once("`derive: ").expect("advice");
+    let (advised, _) = advised.split_once('`').expect("advice");
+    let derived = yaml.replace("    fields:\n", &format!("    derive: {advised}\n    fields:\n"));
+    let (before, outputs) = derived.split_once("\noutputs:").expect("outputs");
+    let summed = "  umsatz: {from: verkauf, select: sum(umsatz_number)}\n";
+    let derived = format!("{before}{summed}\noutputs:{outputs}");
+    std::fs::write(folder.path().join("draft.yaml"), derived).expect("room");
+    selfsame(folder.path(), &["run", "draft.yaml"]).well();
+    let said = selfsame(folder.path(), &["get", "kundennr:1", "--spec", "draft.yaml"]).well();
+    let profile: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(profile["attributes"]["umsatz"], 12_500 + 2_086);
+
+    // By commas elsewhere; and by semicolons alone they only may.
+    let commas = sales("Kundennr;Preis;Umsatz", &|at| format!("{},50", at + 1));
+    let (_, yaml) = drafted(&[("verkauf.csv", commas)]);
+    assert!(
+        yaml.contains("points mark thousands, it seems, since preis is written as 40,50"),
+        "{yaml}"
+    );
+    let either = sales("Kundennr;Tag;Umsatz", &|at| format!("{at}"));
+    let (_, yaml) = drafted(&[("verkauf.csv", either)]);
+    assert!(yaml.contains("\"decimal(18,3)\", path: \"Umsatz\"}    # ? numbers"), "{yaml}");
+    // Kilograms with three digits are no thousands.
+    let weights = rows("Kundennr;Datum;Gewicht", 40, |at| {
+        format!("{};01.07.2025;{}", at % 20, ["2.086", "12.500", "0.750"][at % 3])
+    });
+    let (_, yaml) = drafted(&[("verkauf.csv", weights)]);
+    assert!(yaml.contains("path: \"Gewicht\"}    # numbers with up to 3 digits"), "{yaml}");
+}
+
+#[test]
 fn numbers_that_have_lost_their_zeros_meet_those_that_have_them() {
     let customers =
         |id: &dyn Fn(usize) -> String| rows("id,city", 120, |at| id(at + 1) + ",Berlin");

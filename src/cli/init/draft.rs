@@ -16,6 +16,7 @@ use super::source::write_source;
 use super::staff::Staff;
 use super::telling::write_attributes;
 use super::texts::{on_one_line, quoted, shown};
+use super::thousands::take_thousands;
 use super::{alike, identifying, places};
 
 /// So many of what is left out are named.
@@ -40,7 +41,9 @@ pub fn draft(
                 let of = guess(column, &name, sample.form.format);
                 (name, of)
             });
-            roles::source(name.clone(), entity, sample, fields.collect())
+            let mut fields: Vec<_> = fields.collect();
+            take_thousands(sample, &mut fields);
+            roles::source(name.clone(), entity, sample, fields)
         })
         .collect();
     for (number, source) in sources.iter_mut().enumerate() {

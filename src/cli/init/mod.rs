@@ -31,6 +31,7 @@ mod staff;
 mod tally;
 mod telling;
 mod texts;
+mod thousands;
 mod times;
 mod topics;
 mod words;
