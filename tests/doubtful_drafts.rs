@@ -194,3 +194,34 @@ fn numbers_that_have_lost_their_zeros_meet_those_that_have_them() {
         "{yaml}"
     );
 }
+
+#[test]
+fn folders_by_month_are_one_source_in_which_a_correction_counts_once() {
+    let orders = |from: usize, to: usize, total: usize| {
+        (from..to).fold("order_id,customer_id,updated_at,total\n".to_owned(), |text, at| {
+            text + &format!("o{at},c{},2025-07-{:02}T10:00:00Z,{total}\n", at % 9, total)
+        })
+    };
+    let returns = |at: usize| format!("return_id,customer_id,why\nr{at},c{at},broken\n");
+    let (folder, yaml) = drafted(&[
+        ("2025-06/orders-0.csv", orders(0, 40, 1)),
+        ("2025-06/orders-1.csv", orders(40, 80, 1)),
+        ("2025-06/returns.csv", returns(1)),
+        ("2025-07/orders-0.csv", orders(70, 100, 2)),
+        ("2025-07/returns.csv", returns(2)),
+        ("eu/firms.csv", "mail,sum\na@x.org,1\n".to_owned()),
+        ("us/firms.csv", "mail,sum\nb@x.org,1\n".to_owned()),
+    ]);
+    for said in [
+        "  orders:    # 110 rows were looked at\n    files: \"data/*/orders-*.csv\"\n",
+        "  returns:    # 2 rows were looked at\n    files: \"data/*/returns.csv\"\n",
+        // What no number tells apart are two.
+        "    files: \"data/eu/firms.csv\"\n",
+        "    files: \"data/us/firms.csv\"\n",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    let sums = profiles(folder.path());
+    let total: u64 = sums.values().filter_map(|of| of["attributes"]["orders_total"].as_u64()).sum();
+    assert_eq!(total, 70 + 30 * 2, "{yaml}");
+}
