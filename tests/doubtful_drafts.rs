@@ -225,3 +225,64 @@ fn folders_by_month_are_one_source_in_which_a_correction_counts_once() {
     let total: u64 = sums.values().filter_map(|of| of["attributes"]["orders_total"].as_u64()).sum();
     assert_eq!(total, 70 + 30 * 2, "{yaml}");
 }
+
+#[test]
+fn days_are_when_something_happened_in_whatever_language_they_say_so() {
+    for name in [
+        "Datum",
+        "Bestelldatum",
+        "Kaufdatum",
+        "Fecha",
+        "Date de commande",
+        "date_created",
+        "Invoice Date",
+    ] {
+        let head = format!("order_no,customer_id,{name}");
+        let (_, yaml) = drafted(&[(
+            "orders.csv",
+            rows(&head, 30, |at| format!("o{at},c{},2025-07-{:02}", at % 9, at % 28 + 1)),
+        )]);
+        let time = name.to_lowercase().replace(' ', "_");
+        assert!(yaml.contains(&format!("    time: {time}    # the only timestamp\n")), "{yaml}");
+    }
+    let (_, yaml) = drafted(&[(
+        "orders.csv",
+        rows("order_no,customer_id,Geburtsdatum", 30, |at| format!("o{at},c{},1980-07-05", at % 9)),
+    )]);
+    assert!(!yaml.contains("    time: "), "{yaml}");
+}
+
+#[test]
+fn a_file_without_a_header_is_told_with_what_names_its_columns() {
+    let said = refused(&[("people.csv", rows("1001,Ada,5", 5, |at| format!("{at},Ben,6")))]);
+    for part in [
+        "people: column_1 ('1001'), column_2 ('Ada'), column_3 ('5'); its first line seems to be no header",
+        "by `columns: [column_1, column_2, column_3]`",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+}
+
+#[test]
+fn columns_that_say_that_a_record_is_gone_delete_it() {
+    let flags: [(&str, &dyn Fn(usize) -> &'static str, &str); 4] = [
+        ("is_deleted", &|at| if at == 3 { "true" } else { "false" }, "is_deleted"),
+        ("deleted", &|at| if at == 3 { "1" } else { "0" }, "deleted = 1"),
+        (
+            "deleted_at",
+            &|at| if at == 3 { "2025-07-05T10:00:00Z" } else { "" },
+            "deleted_at is not null",
+        ),
+        ("status", &|at| if at == 3 { "deleted" } else { "active" }, "status = 'deleted'"),
+    ];
+    for (name, flag, condition) in flags {
+        let (folder, yaml) = drafted(&[(
+            "customers.csv",
+            rows(&format!("customer_id,email,{name}"), 30, |at| {
+                format!("c{at},p{at}@x.org,{}", flag(at))
+            }),
+        )]);
+        assert!(yaml.contains(&format!("    deleted: {condition}    # ? rows say so\n")), "{yaml}");
+        assert_eq!(profiles(folder.path()).len(), 29, "{yaml}");
+    }
+}

@@ -3,6 +3,7 @@
 mod alike;
 mod belongings;
 mod columnar;
+mod deletions;
 mod draft;
 mod few;
 mod fit;
