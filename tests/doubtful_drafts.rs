@@ -265,21 +265,16 @@ fn a_file_without_a_header_is_told_with_what_names_its_columns() {
 
 #[test]
 fn columns_that_say_that_a_record_is_gone_delete_it() {
-    let flags: [(&str, &dyn Fn(usize) -> &'static str, &str); 4] = [
-        ("is_deleted", &|at| if at == 3 { "true" } else { "false" }, "is_deleted"),
-        ("deleted", &|at| if at == 3 { "1" } else { "0" }, "deleted = 1"),
-        (
-            "deleted_at",
-            &|at| if at == 3 { "2025-07-05T10:00:00Z" } else { "" },
-            "deleted_at is not null",
-        ),
-        ("status", &|at| if at == 3 { "deleted" } else { "active" }, "status = 'deleted'"),
-    ];
-    for (name, flag, condition) in flags {
+    for (name, gone, there, condition) in [
+        ("is_deleted", "true", "false", "is_deleted"),
+        ("deleted", "1", "0", "deleted = 1"),
+        ("deleted_at", "2025-07-05T10:00:00Z", "", "deleted_at is not null"),
+        ("status", "deleted", "active", "status = 'deleted'"),
+    ] {
         let (folder, yaml) = drafted(&[(
             "customers.csv",
             rows(&format!("customer_id,email,{name}"), 30, |at| {
-                format!("c{at},p{at}@x.org,{}", flag(at))
+                format!("c{at},p{at}@x.org,{}", if at == 3 { gone } else { there })
             }),
         )]);
         assert!(yaml.contains(&format!("    deleted: {condition}    # ? rows say so\n")), "{yaml}");
