@@ -239,7 +239,7 @@ fn hostile_files_have_a_word_or_a_draft() {
         (
             "long.csv",
             format!("email,{}\na@x.org,1\n", "x".repeat(3 << 20)).into_bytes(),
-            &[NOBODY, "long: column_1, column_2"],
+            &[NOBODY, "long: column_1 ('email'), column_2 ('xxxxx"],
         ),
         ("spaces.txt", b"id  x\n1   2\n".to_vec(), &["parted by runs of spaces"]),
         (

@@ -1,7 +1,7 @@
-//! Which files are one source: those of one folder that are written alike and have the same columns.
+//! Which files are one source: those of one folder, or of one for each month, that are written
+//! alike and have the same columns.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use selfsame::internals::plan::Format;
 
@@ -33,7 +33,7 @@ impl Unlike {
 }
 
 /// Files of one folder that are written alike and have the same columns are one source, and so are those of folders such as
-/// `month=01` in it.
+/// `month=01` in it. So are those of folders such as `2024-01` that are called the same but for numbers.
 pub fn add(samples: &mut Vec<Sample>, sample: Sample) {
     let Some(known) = samples.iter_mut().find(|known| are_one(known, &sample)) else {
         return samples.push(sample);
@@ -97,14 +97,14 @@ pub fn nearly(one: &Sample, other: &Sample) -> Option<Unlike> {
 }
 
 fn are_written_alike(one: &Sample, other: &Sample) -> bool {
-    folder(one).is_some() && folder(one) == folder(other) && one.form == other.form
+    one.form == other.form && are_in_one_place(&one.origin, &other.origin)
 }
 
-fn folder(sample: &Sample) -> Option<&Path> {
-    match &sample.origin {
-        Origin::Files(files) => places::root(&files[0]),
-        Origin::Topic { .. } => None,
-    }
+fn are_in_one_place(one: &Origin, other: &Origin) -> bool {
+    let (Origin::Files(one), Origin::Files(other)) = (one, other) else { return false };
+    let (root, other) = (places::root(&other[0]), &other[0]);
+    root.is_some() && places::root(&one[0]) == root
+        || one.iter().any(|one| places::are_numbered_alike(one, other))
 }
 
 fn names(sample: &Sample) -> BTreeSet<&str> {

@@ -15,7 +15,8 @@ use super::sample::{Origin, Sample, SampledCell};
 use super::source::write_source;
 use super::staff::Staff;
 use super::telling::write_attributes;
-use super::texts::{on_one_line, quoted};
+use super::texts::{on_one_line, quoted, shown};
+use super::thousands::take_thousands;
 use super::{alike, identifying, places};
 
 /// So many of what is left out are named.
@@ -40,7 +41,9 @@ pub fn draft(
                 let of = guess(column, &name, sample.form.format);
                 (name, of)
             });
-            roles::source(name.clone(), entity, sample, fields.collect())
+            let mut fields: Vec<_> = fields.collect();
+            take_thousands(sample, &mut fields);
+            roles::source(name.clone(), entity, sample, fields)
         })
         .collect();
     for (number, source) in sources.iter_mut().enumerate() {
@@ -60,31 +63,7 @@ pub fn draft(
         sources[*source].fields[*column].1.become_text();
     }
     if identifiers.is_empty() {
-        let columns = sources.iter().map(|source| {
-            let names: Vec<&str> = source.fields.iter().map(|(name, _)| name.as_str()).collect();
-            format!("  {}: {}", source.name, names.join(", "))
-        });
-        let columns: Vec<String> = columns
-            .zip(samples)
-            .map(|(columns, sample)| {
-                let lists = sample.columns.iter().filter(|column| {
-                    column.values.iter().flatten().any(|cell| *cell == SampledCell::Objects)
-                });
-                let lists = lists.map(|column| {
-                    let path = &column.path;
-                    format!("{path} is a list of objects: jq -c '.{path}[]' makes a row of each")
-                });
-                let over = lists.chain(sample.passed_over.iter().cloned());
-                let over: String = over.map(|why| format!("; {why}")).collect();
-                columns + &over
-            })
-            .collect();
-        return Err(format!(
-            "no column of them seems to say who somebody is: there should be e-mail addresses, phone numbers, cookies, or \
-             numbers of customers or users by such a name. There are\n{}\nIf one of these is somebody's, give it such a \
-             name, or write the definition by hand, as docs/guide.md does",
-            columns.join("\n")
-        ));
+        return Err(nobody(samples, &sources, &doubted));
     }
     let mut yaml = String::from(
         "# Drafted by `selfsame init` from the rows that there were: a guess has what speaks for it beside it, and one that\n\
@@ -120,6 +99,47 @@ pub fn draft(
     write_attributes(&mut yaml, samples, &sources, &identifiers);
     yaml.push_str("\noutputs:\n  profiles:   {files: out/profiles.ndjson}\n  identities: {files: out/identities.ndjson}\n  rejects:    {files: out/rejects.ndjson}\n  conflicts:  {files: out/conflicts.ndjson}\n");
     Ok(yaml)
+}
+
+/// Why there is no draft: what columns there are, and what is said of those that could say who somebody is.
+fn nobody(samples: &[Sample], sources: &[DraftSource], doubted: &[String]) -> String {
+    let columns = sources.iter().zip(samples).map(|(source, sample)| {
+        // A name that was made up says nothing.
+        let is_made_up = sample.form.columns.is_some();
+        let called = source.fields.iter().zip(&sample.columns).map(|((name, _), column)| {
+            match column.texts().next().filter(|_| is_made_up) {
+                Some(text) => format!("{name} ('{}')", shown(text)),
+                None => name.clone(),
+            }
+        });
+        let names: Vec<String> = called.collect();
+        let lists = sample.columns.iter().filter(|column| {
+            column.values.iter().flatten().any(|cell| *cell == SampledCell::Objects)
+        });
+        let lists = lists.map(|column| {
+            let path = &column.path;
+            format!("{path} is a list of objects: jq -c '.{path}[]' makes a row of each")
+        });
+        let headless = sample.form.columns.as_ref().map(|columns| {
+            format!(
+                "its first line seems to be no header: write one above it that names its columns, or name them in the \
+                 definition, by `columns: [{}]`",
+                columns.join(", ")
+            )
+        });
+        let over = headless.into_iter().chain(lists).chain(sample.passed_over.iter().cloned());
+        let over: String = over.map(|why| format!("; {why}")).collect();
+        format!("  {}: {}{over}", source.name, names.join(", "))
+    });
+    let columns: Vec<String> = columns.collect();
+    let doubted: String =
+        doubted.iter().map(|why| format!("\n  left out: {}", on_one_line(why))).collect();
+    format!(
+        "no column of them seems to say who somebody is: there should be e-mail addresses, phone numbers, cookies, or \
+         numbers of customers or users by such a name. There are\n{}{doubted}\nIf one of these is somebody's, give it such \
+         a name, or write the definition by hand, as docs/guide.md does",
+        columns.join("\n")
+    )
 }
 
 /// The names that are taken, each with the number of the last that is like it.

@@ -173,7 +173,7 @@ fn as_stored(column: &SampledColumn, of: &str, name: &str) -> Guess {
 }
 
 /// Whether a name is one of what is no amount of anything.
-fn is_code(name: &str) -> bool {
+pub fn is_code(name: &str) -> bool {
     let lower = name.to_lowercase();
     let is_part = |part: &&str| {
         lower == **part

@@ -1,17 +1,18 @@
 //! What says who somebody is: by the shape of values, by names, and by the values that several sources share.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::belongings::is_of_somebody;
-use super::names::{is_email, is_id, is_of_device, is_of_phone, is_phone};
-use super::people::{is_of_person, whose};
+use super::names::{is_dialled, is_email, is_id, is_of_device, is_of_phone, is_phone};
+use super::people::{is_contact, is_of_person, whose};
+use super::persons::persons;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts};
 use super::sample::{Sample, SampledColumn};
 use super::staff::Staff;
 use super::tally::distinct;
 use super::texts::shown;
-use super::{spoiled, words};
+use super::{few, spoiled, words};
 use selfsame::internals::console::{counted, grouped};
 
 /// What says who somebody is; and of what does not, though its name says so, why.
@@ -60,6 +61,14 @@ pub fn identifiers(
             {
                 let what = evidence("by its name".to_owned());
                 add(&mut found, "phone", IdentifierKind::Phone, (number, at), what);
+            } else if let Some(dialled) = contacts_phones(name, &texts) {
+                let what = evidence(format!(
+                    "{} of {} {} phone numbers",
+                    grouped(dialled),
+                    counted(texts.len(), "value", "values"),
+                    if dialled == 1 { "is" } else { "are" }
+                ));
+                add(&mut found, "phone", IdentifierKind::Phone, (number, at), what);
             } else if is_of_device(name) && is_told_apart(name, column) {
                 let what =
                     evidence(format!("by its name, {} different values", distinct(column).len()));
@@ -75,6 +84,7 @@ pub fn identifiers(
             }
         }
     }
+    told.extend(few::take_kinds(samples, sources, &found, &mut people));
     let holders = holders(samples, sources, &people);
     people.extend(holders.into_iter().filter(|(of, ..)| !staff.tables.contains_key(of)));
     let is_guess = people.is_empty() && found.is_empty();
@@ -83,6 +93,7 @@ pub fn identifiers(
         people.retain(|(of, ..)| !staff.tables.contains_key(of));
     }
     found.extend(persons(samples, sources, people));
+    few::mark(samples, &mut found);
     if is_guess {
         let said = "? nothing else says who somebody is, and these ids come again and again";
         found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
@@ -109,6 +120,12 @@ fn ignore_nobody(samples: &[Sample], of: &mut DraftIdentifier) {
             of.ignored.extend(has_spoiled.then(|| spoiled::PATTERN.to_owned()));
         }
     }
+}
+
+/// How many of the values are phone numbers, where a column says how somebody is reached, and most of them are.
+fn contacts_phones(name: &str, texts: &[&str]) -> Option<usize> {
+    let dialled = texts.iter().filter(|text| is_dialled(text)).count();
+    (is_contact(name) && dialled * 2 > texts.len()).then_some(dialled)
 }
 
 /// What is said of values that are no addresses in a column that has some.
@@ -214,141 +231,4 @@ fn repeated(samples: &[Sample], sources: &[DraftSource]) -> Vec<(usize, usize, S
         Some((number, *at, name.clone()))
     };
     (0..sources.len()).filter_map(best).collect()
-}
-
-/// Columns that people are known by are one type where they share values, and where they share a name.
-fn persons(
-    samples: &[Sample],
-    sources: &[DraftSource],
-    columns: Vec<(usize, usize, String)>,
-) -> Vec<DraftIdentifier> {
-    let all = |source: &usize, at: &usize| samples[*source].columns[*at].texts();
-    let values: Vec<HashSet<&str>> = columns
-        .iter()
-        .map(|(source, at, _)| all(source, at).map(without_point).collect())
-        .collect();
-    let mut group: Vec<usize> = (0..columns.len()).collect();
-    let mut evidence: BTreeMap<usize, Vec<String>> = BTreeMap::new();
-    // Names come first: of two columns that stand side by side, one has the name of what both share values with.
-    for by_name in [true, false] {
-        for (one, other) in
-            (0..columns.len()).flat_map(|one| (0..one).map(move |other| (one, other)))
-        {
-            let shared = values[one].intersection(&values[other]).count();
-            let least = values[one].len().min(values[other].len());
-            // What counts from 1 shares values with whatever else does.
-            let by_chance = || {
-                !(is_of_person(&columns[one].2) && is_of_person(&columns[other].2))
-                    && [one, other].into_iter().all(|of| are_counts(&values[of]))
-            };
-            let is_one = match by_name {
-                true => are_called_alike(&columns[one].2, &columns[other].2),
-                false => shared >= 3.min(least.max(1)) && shared * 5 >= least && !by_chance(),
-            };
-            let is_known = !by_name && are_called_alike(&columns[one].2, &columns[other].2);
-            let members = |of: usize| {
-                let group = &group;
-                (0..columns.len()).filter(move |at| group[*at] == group[of])
-            };
-            let are_two = || {
-                let mut pairs =
-                    members(one).flat_map(|one| members(other).map(move |other| (one, other)));
-                pairs.any(|(one, other)| are_beside(samples, &columns[one], &columns[other]))
-            };
-            if !is_one || is_known || are_two() {
-                continue;
-            }
-            let (from, to) = (group[one], group[other]);
-            group.iter_mut().filter(|of| **of == from).for_each(|of| *of = to);
-            let named = |at: usize| {
-                let source = &sources[columns[at].0];
-                format!("{}.{}", source.name, source.fields[columns[at].1].0)
-            };
-            let what = format!(
-                "{} and {} share {} of {}",
-                named(other),
-                named(one),
-                grouped(shared),
-                counted(least, "value", "values")
-            );
-            evidence.entry(other).or_default().push(what);
-        }
-    }
-    let groups: BTreeSet<usize> = group.iter().copied().collect();
-    groups
-        .into_iter()
-        .map(|of| {
-            let members: Vec<usize> = (0..columns.len()).filter(|at| group[*at] == of).collect();
-            // Named as it is where it is a key, else as most call it.
-            let key = members.iter().find(|at| {
-                sources[columns[**at].0]
-                    .key
-                    .as_ref()
-                    .is_some_and(|(key, _)| *key == columns[**at].1)
-            });
-            let name = columns[*key.unwrap_or(&members[0])].2.clone();
-            let mut said: Vec<String> = members
-                .iter()
-                .flat_map(|at| evidence.get(at).cloned().unwrap_or_default())
-                .collect();
-            if said.is_empty() {
-                said.push("by its name".to_owned());
-            }
-            let from: Vec<(usize, usize)> =
-                members.iter().map(|at| (columns[*at].0, columns[*at].1)).collect();
-            let mut texts = from.iter().flat_map(|(source, at)| all(source, at));
-            let has_points = texts.any(|text| without_point(text) != text);
-            let known: HashSet<&str> =
-                members.iter().flat_map(|at| values[*at].iter().copied()).collect();
-            let counts_from_0 = known.len() > 10
-                && ["0", "1", "2"].iter().all(|number| known.contains(number))
-                && known.iter().all(|text| text.parse::<u64>().is_ok());
-            let kind = IdentifierKind::Person;
-            let has_space = from
-                .iter()
-                .flat_map(|(source, at)| all(source, at))
-                .any(|text| text.trim() != text);
-            let evidence = said;
-            DraftIdentifier {
-                name,
-                kind,
-                from,
-                evidence,
-                counts_from_0,
-                has_points,
-                has_space,
-                has_others: false,
-                ignored: Vec::new(),
-            }
-        })
-        .collect()
-}
-
-/// Whether names are one, or say one thing by other words.
-fn are_called_alike(one: &str, other: &str) -> bool {
-    let has_id = |of: &(usize, Option<usize>)| of.1.is_some();
-    one == other || whose(one).filter(has_id).is_some_and(|one| whose(other) == Some(one))
-}
-
-/// Whether columns stand side by side in rows and mostly say different people, as of a buyer and a seller.
-fn are_beside(
-    samples: &[Sample],
-    one: &(usize, usize, String),
-    other: &(usize, usize, String),
-) -> bool {
-    if one.0 != other.0 || one.1 == other.1 {
-        return false;
-    }
-    let columns = &samples[one.0].columns;
-    let rows = columns[one.1].values.iter().zip(&columns[other.1].values);
-    let both: Vec<bool> =
-        rows.filter_map(|(one, other)| Some(one.as_ref()? == other.as_ref()?)).collect();
-    both.iter().filter(|are_equal| !**are_equal).count() * 2 > both.len()
-}
-
-/// `17850.0` as `17850`.
-fn without_point(text: &str) -> &str {
-    text.strip_suffix(".0")
-        .filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit()))
-        .unwrap_or(text)
 }

@@ -34,17 +34,8 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
         let is_most_trusted = std::ptr::eq(of, &identifiers[0]);
         match of.kind {
             IdentifierKind::Person => {
-                let clean = if of.has_space { "clean(value)" } else { "value" };
-                if of.has_points {
-                    writeln!(
-                        yaml,
-                        "    normalize: regexp_replace({clean}, '[.]0$', '')    # 17850.0 is 17850"
-                    )
-                    .expect("to a string");
-                } else if of.has_space {
-                    yaml.push_str(
-                        "    normalize: clean(value)    # some have white space at an end\n",
-                    );
+                if let Some((read, why)) = read(of) {
+                    writeln!(yaml, "    normalize: {read}    # {why}").expect("to a string");
                 }
                 if of.counts_from_0 {
                     yaml.push_str(
@@ -85,4 +76,22 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
             .expect("to a string");
         }
     }
+}
+
+/// What reads the values of a type of people's identifiers as those are that they are equal to, and why.
+fn read(of: &DraftIdentifier) -> Option<(String, String)> {
+    let (mut read, mut why) = ("value".to_owned(), Vec::new());
+    if of.has_space {
+        read = "clean(value)".to_owned();
+        why.push("some have white space at an end".to_owned());
+    }
+    if of.has_points {
+        read = format!("regexp_replace({read}, '[.]0$', '')");
+        why.push("17850.0 is 17850".to_owned());
+    }
+    if let Some(padded) = &of.zeros {
+        read = format!("ltrim({read}, '0')");
+        why.push(format!("? {padded} is {}", padded.trim_start_matches('0')));
+    }
+    (!why.is_empty()).then(|| (read, why.join("; ")))
 }

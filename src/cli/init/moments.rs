@@ -22,6 +22,28 @@ const BEGINNINGS: [&str; 31] = [
 
 const HAPPENS: [&str; 6] = ["timestamp", "time", "occurred", "created", "ordered", "_at"];
 
+/// What a day is called on which something happened, if it says no more.
+#[rustfmt::skip]
+const DAY: [&str; 14] = [
+    "date", "day", "datum", "tag", "jour", "fecha", "dia", "día", "data", "giorno", "dato", "dag", "buchungstag",
+    "valutadatum",
+];
+
+/// And parts of the names of such days.
+#[rustfmt::skip]
+const HAPPENED: [&str; 35] = [
+    "order", "purchase", "invoice", "transaction", "event", "visit", "payment", "sale", "bestell", "kauf", "auftrag",
+    "rechnung", "buchung", "umsatz", "zahlung", "besuch", "transaktion", "commande", "achat", "facture", "vente", "paiement",
+    "pedido", "compra", "venta", "factura", "pago", "venda", "fatura", "ordine", "acquisto", "vendita", "fattura",
+    "bestelling", "aankoop",
+];
+
+/// Parts of the names of times at which no row happened.
+#[rustfmt::skip]
+const OTHERWISE: [&str; 11] = [
+    "birth", "born", "dob", "geburt", "naissance", "nacimiento", "due", "until", "expir", "valid", "deleted",
+];
+
 /// What says when a row went from one program to another.
 #[rustfmt::skip]
 const HANDLING: [&str; 11] = [
@@ -81,11 +103,9 @@ fn is_beginning(name: &str) -> bool {
     })
 }
 
-/// Whether a name says that it is not when a row happened: when somebody was born, or when something ends.
+/// Whether a name says that it is not when a row happened: when somebody was born, or when something ends or is gone.
 fn says_of_another_time(name: &str) -> bool {
-    ["birth", "born", "dob", "geburt", "naissance", "nacimiento", "due", "until", "expir", "valid"]
-        .iter()
-        .any(|part| name.contains(part))
+    OTHERWISE.iter().any(|part| name.contains(part))
 }
 
 /// Where no column is an instant, a day on which something happened is as good: its midnight.
@@ -93,11 +113,11 @@ pub fn take_a_day_for_the_time(sample: &Sample, fields: &mut [(String, Guess)]) 
     if fields.iter().any(|(_, guess)| guess.data_type == "timestamp") {
         return;
     }
-    let happens =
-        ["order", "purchase", "invoice", "transaction", "event", "visit", "payment", "sale"];
     let is_when = |name: &str| {
-        let says = happens.iter().any(|part| name.contains(part)) || is_update(name);
-        (["date", "day"].contains(&name) || says) && !says_of_another_time(name)
+        let says = HAPPENED.iter().any(|part| name.contains(part))
+            || is_update(name)
+            || name.contains("created");
+        (DAY.contains(&name) || says) && !says_of_another_time(name)
     };
     let found = fields.iter_mut().zip(&sample.columns).find(|((name, guess), column)| {
         let is_full = column.present() * 10 >= sample.rows * 9;

@@ -190,6 +190,18 @@ pub fn is_phone(text: &str) -> bool {
     (5..=20).contains(&digits) && others <= 4
 }
 
+/// Whether a text is written as phone numbers are, and not as numbers of anything else.
+pub fn is_dialled(text: &str) -> bool {
+    let text = text.trim();
+    let is_written =
+        |text: &str| text.chars().all(|of| of.is_ascii_digit() || "+ -/().\u{a0}".contains(of));
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let is_parted = text.contains([' ', '-', '/', ')']);
+    is_phone(text)
+        && is_written(text)
+        && (text.starts_with(['+', '(']) || digits >= 7 && (is_parted || text.starts_with('0')))
+}
+
 /// Whether a text may be an e-mail address.
 pub fn is_email(text: &str) -> bool {
     let Some((before, domain)) = text.trim().split_once('@') else { return false };
@@ -238,6 +250,14 @@ mod tests {
                 && is_phone("+1 (555) 010-0199 ext 3")
                 && !is_phone("iPhone 12")
         );
+        assert!(
+            is_dialled("0170 1234567")
+                && is_dialled("+491701234567")
+                && is_dialled("(555) 010-0199")
+        );
+        for text in ["10023", "12345678", "A-17", "cellular", "+", "17.50"] {
+            assert!(!is_dialled(text), "{text}");
+        }
         for name in
             ["user_pseudo_id", "domain_userid", "anonymous_id", "cookie", "fullVisitorId", "idfa"]
         {

@@ -86,6 +86,11 @@ pub fn is_of_person_elsewhere(name: &str) -> bool {
         && whose(name).is_none()
 }
 
+/// Whether a name says how somebody is reached, which may be by an address or a phone.
+pub fn is_contact(name: &str) -> bool {
+    ["contact", "kontakt", "contacto", "contatto"].contains(&bare(name).as_str())
+}
+
 /// Whether a name is one that people are known by.
 pub fn is_of_person(name: &str) -> bool {
     whose(name).is_some()

@@ -1,4 +1,5 @@
-//! Where files are, as a definition writes it: from its own folder, and one pattern for folders such as `month=01`.
+//! Where files are, as a definition writes it: from its own folder, and one pattern for folders such as `month=01` or
+//! `2024-01`.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -10,8 +11,8 @@ pub fn written(files: &[PathBuf], folder: &Path) -> String {
     let folder = absolute(folder);
     let shown = |path: &PathBuf| from(&absolute(path), &folder).display().to_string();
     let escaped = |path: &PathBuf| glob::Pattern::escape(&shown(path));
-    if let Some(pattern) = pattern(files) {
-        let (root, rest) = pattern;
+    let all: Vec<PathBuf> = files.iter().map(|file| absolute(file)).collect();
+    if let Some((root, rest)) = pattern(&all) {
         return quoted(&format!("{}/{rest}", escaped(&root)));
     }
     match files {
@@ -54,29 +55,70 @@ fn is_partition(folder: &Path) -> bool {
     name.is_some_and(|name| name.split_once('=').is_some_and(|(column, _)| !column.is_empty()))
 }
 
-/// The folder above such folders, and a pattern of what is in it that these files match, and no others.
-fn pattern(files: &[PathBuf]) -> Option<(PathBuf, String)> {
-    let first = files.first().filter(|file| is_in_partition(file))?;
-    let root = root(first)?;
-    let name = first.file_name()?.to_str()?;
-    let are_called_so = files.iter().all(|file| file.file_name().is_some_and(|of| of == name));
-    let name = match name.split_once('.').filter(|_| !are_called_so) {
-        Some((_, ending)) => format!("*.{}", glob::Pattern::escape(ending)),
-        None => glob::Pattern::escape(name),
+/// Whether a file stands in a folder as another one does, and is called so, but for numbers: as `2024-01/orders-0.csv` and
+/// `2024-02/orders-1.csv` are.
+pub fn are_numbered_alike(one: &Path, other: &Path) -> bool {
+    let (one, other): (Vec<_>, Vec<_>) = (one.components().collect(), other.components().collect());
+    let are_alike = |(one, other): (&Component<'_>, &Component<'_>)| {
+        let (one, other) = (one.as_os_str().to_str(), other.as_os_str().to_str());
+        one.is_some() && (one == other || one.map(numbered) == other.map(numbered))
     };
-    let folders = first.strip_prefix(root).ok()?.parent()?;
-    let folders: Option<Vec<String>> = folders
-        .iter()
-        .map(|folder| {
-            let (column, _) = folder.to_str()?.split_once('=')?;
-            Some(format!("{}=*", glob::Pattern::escape(column)))
-        })
-        .collect();
-    let pattern = format!("{}/{name}", folders?.join("/"));
+    one.len() == other.len() && one.iter().zip(&other).all(are_alike)
+}
+
+/// A pattern of a name: with a star for each of its numbers, or days, and for what a column is in a folder such as `month=01`.
+fn numbered(name: &str) -> String {
+    if let Some((column, _)) = name.split_once('=').filter(|(column, _)| !column.is_empty()) {
+        return format!("{}=*", glob::Pattern::escape(column));
+    }
+    let is_between = |of: char| "-_.".contains(of);
+    let (mut pattern, mut rest) = (String::new(), name);
+    while let Some(at) = rest.find(|of: char| of.is_ascii_digit()) {
+        let end = rest[at..].find(|of: char| !of.is_ascii_digit() && !is_between(of));
+        let number = &rest[at..end.map_or(rest.len(), |end| at + end)];
+        let number = number.trim_end_matches(is_between);
+        pattern += &glob::Pattern::escape(&rest[..at]);
+        pattern.push('*');
+        rest = &rest[at + number.len()..];
+    }
+    pattern + &glob::Pattern::escape(rest)
+}
+
+/// The folder above several folders of files, and a pattern of what is in it that these files match, and no others.
+fn pattern(files: &[PathBuf]) -> Option<(PathBuf, String)> {
+    let parts = |file: &PathBuf| -> Option<Vec<String>> {
+        file.components().map(|part| Some(part.as_os_str().to_str()?.to_owned())).collect()
+    };
+    let all: Vec<Vec<String>> = files.iter().map(parts).collect::<Option<_>>()?;
+    let (name, folders) = all.first()?.split_last()?;
+    let are_so =
+        |at: usize, part: &str| all.iter().all(|of| of.len() == all[0].len() && of[at] == part);
+    let is_column = |part: &str| numbered(part).ends_with("=*") && part.contains('=');
+    let first =
+        (0..folders.len()).find(|at| !are_so(*at, &folders[*at]) || is_column(&folders[*at]))?;
+    let numbered_so = |at: usize, part: &str| {
+        let pattern = numbered(part);
+        all.iter()
+            .all(|of| of.len() == all[0].len() && numbered(&of[at]) == pattern)
+            .then_some(pattern)
+    };
+    let folder = |at: usize| match are_so(at, &folders[at]) && !is_column(&folders[at]) {
+        true => Some(glob::Pattern::escape(&folders[at])),
+        false => numbered_so(at, &folders[at]),
+    };
+    let patterns: Vec<String> = (first..folders.len()).map(folder).collect::<Option<_>>()?;
+    let at = folders.len();
+    let name = match are_so(at, name) {
+        true => glob::Pattern::escape(name),
+        false => numbered_so(at, name)
+            .or_else(|| Some(format!("*.{}", glob::Pattern::escape(name.split_once('.')?.1))))?,
+    };
+    let root: PathBuf = folders[..first].iter().collect();
+    let pattern = format!("{}/{name}", patterns.join("/"));
     let whole = format!("{}/{pattern}", glob::Pattern::escape(root.to_str()?));
     let matched: Vec<PathBuf> = glob::glob(&whole).ok()?.filter_map(Result::ok).collect();
     let is_all = matched.len() == files.len() && files.iter().all(|file| matched.contains(file));
-    is_all.then(|| (root.to_owned(), pattern))
+    is_all.then_some((root, pattern))
 }
 
 #[cfg(test)]
@@ -97,5 +139,29 @@ mod tests {
         let file = Path::new("lake/visits/year=2025/month=01/part-0.parquet");
         assert_eq!(root(file), Some(Path::new("lake/visits")));
         assert!(is_in_partition(file) && !is_in_partition(Path::new("lake/visits/x.csv")));
+    }
+
+    #[test]
+    fn files_are_numbered_alike_whose_folders_and_names_differ_in_numbers_alone() {
+        let are_alike =
+            |one: &str, other: &str| are_numbered_alike(Path::new(one), Path::new(other));
+        for (one, other) in [
+            ("data/2024-01/orders-0.csv", "data/2024-02/orders-17.csv"),
+            ("data/2024/01/orders.csv", "data/2024/12/orders.csv"),
+            ("data/export_20240101/eu/orders.csv", "data/export_20240102/eu/orders.csv"),
+            ("data/2024/month=a/orders.csv", "data/2025/month=b/orders.csv"),
+        ] {
+            assert!(are_alike(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("data/2024-01/orders.csv", "data/2024-02/returns.csv"),
+            ("data/eu/orders.csv", "data/us/orders.csv"),
+            ("data/2024/orders.csv", "data/2024/01/orders.csv"),
+            ("data/2024/orders.csv", "data/all/orders.csv"),
+        ] {
+            assert!(!are_alike(one, other), "{one} {other}");
+        }
+        assert_eq!(numbered("orders-2024-01-05.v2.csv"), "orders-*.v*.csv");
+        assert_eq!(numbered("[2024]_x"), "[[]*[]]_x");
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use selfsame::internals::time::zone::Zone;
 
+use super::deletions::deletion;
 use super::fit::Guess;
 use super::keys::{KeyCandidates, PLAIN};
 use super::moments::{TimeCandidates, take_a_day_for_the_time};
@@ -23,8 +24,8 @@ pub struct DraftSource {
     /// Why a column that is unique is neither.
     pub no_key: Option<String>,
     pub time: Option<(usize, String)>,
-    /// A column and the values of it that mean that a record is gone.
-    pub deleted: Option<(usize, String)>,
+    /// The condition by which a record is gone.
+    pub deleted: Option<String>,
     /// Where its files are nearly like those of another source: in what they are not.
     pub unlike: Option<String>,
     /// Where its rows are of several kinds, which have other columns each: what tells them apart.
@@ -63,6 +64,8 @@ pub struct DraftIdentifier {
     pub has_points: bool,
     /// Whether some values have white space at an end.
     pub has_space: bool,
+    /// Where some have zeros before them without which others have the same: one of those.
+    pub zeros: Option<String>,
     /// Of addresses: whether some values are none.
     pub has_others: bool,
     /// Patterns of values that stand for nobody.
@@ -186,21 +189,6 @@ pub fn nulls(sample: &Sample) -> usize {
     }
 }
 
-fn deletion(sample: &Sample, fields: &[(String, Guess)]) -> Option<(usize, String)> {
-    let gone = ["erased", "deleted", "removed", "purged", "void"];
-    let found = fields
-        .iter()
-        .enumerate()
-        .filter(|(_, (name, _))| ["status", "state", "lifecycle"].contains(&name.as_str()));
-    found
-        .filter_map(|(at, _)| {
-            let word =
-                gone.into_iter().find(|word| distinct(&sample.columns[at]).contains(word))?;
-            Some((at, word.to_owned()))
-        })
-        .next()
-}
-
 /// The column that names the zone of a row's local times.
 pub fn zone(sample: &Sample, fields: &[(String, Guess)]) -> Option<String> {
     let mut named = fields.iter().zip(&sample.columns).filter(|((name, _), column)| {
@@ -240,6 +228,7 @@ pub fn add(
             evidence: vec![evidence],
             has_points: false,
             has_space: false,
+            zeros: None,
             counts_from_0: false,
             has_others: false,
             ignored: Vec::new(),

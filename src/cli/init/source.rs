@@ -78,9 +78,8 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
     if let Some((column, evidence)) = &source.time {
         say(format!("    time: {}    # {evidence}", source.fields[*column].0));
     }
-    if let Some((column, word)) = &source.deleted {
-        let name = &source.fields[*column].0;
-        say(format!("    deleted: {name} = '{word}'    # ? rows say so"));
+    if let Some(condition) = &source.deleted {
+        say(format!("    deleted: {condition}    # ? rows say so"));
     }
     if let Some(of) = &source.kinds {
         let column = &source.fields[of.column].0;

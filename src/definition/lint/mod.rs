@@ -2,6 +2,7 @@
 
 pub mod constant_folding;
 pub mod difference_bounds;
+pub mod endings;
 pub mod ignored;
 pub mod missing_guards;
 pub mod operators;
@@ -328,9 +329,13 @@ fn is_short(condition: &Expr) -> bool {
     walked.is_ok() && parts <= MOST_PARTS
 }
 
-/// Notes outputs that nobody can ever be in.
+/// Notes outputs that nobody can ever be in, and files that are called otherwise than they are written.
 fn outputs(context: &mut ReadContext, plan: &Plan, file: &Object<'_>, people: &KnownPeople) {
     for (key, node) in file.map(context, "outputs") {
+        let output = plan.outputs.iter().find(|output| output.name == key.name);
+        if let Some(message) = output.and_then(endings::told) {
+            context.complain(key.place, message);
+        }
         let what = format!("output '{}'", key.name);
         let object = Object::read(context, what, node, fields::OUTPUT);
         if let Some(text) = object.and_then(|object| object.sql(context, "where")) {

@@ -221,6 +221,7 @@ pub fn aggregates(columns: &[Column], pairs: Vec<Typed>) -> Vec<Typed> {
                 say("stddev({x})", Number);
                 say("var({x})", Number);
                 say("coalesce(sum({x}), 0)", Decimal);
+                say("ratio(sum({x}), max({x}))", Number);
             }
             Boolean => {
                 say("bool_and({x})", Boolean);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Float64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Decimal128Type, Float64Type, i256};
 use datafusion_common::{Result, ScalarValue, plan_err};
 use datafusion_expr::{
     ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
@@ -19,7 +19,8 @@ pub fn function() -> ScalarUDF {
     ScalarUDF::new_from_impl(Ratio { signature, about })
 }
 
-/// Division of whole numbers is whole, so that of two counts it is 0 or null; here it is a number.
+/// Division of whole numbers is whole, so that of two counts it is 0 or null; here it is a number. Of whole numbers and
+/// decimals it is the one that is nearest to what they come to, so that 0.30 of 3.00 is the 0.1 that somebody writes.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Ratio {
     signature: Signature,
@@ -40,7 +41,7 @@ impl ScalarUDFImpl for Ratio {
             [one, other] => {
                 match [one, other].into_iter().find(|of| !of.is_numeric() && !of.is_null()) {
                     Some(found) => plan_err!("ratio takes numbers, found {found}"),
-                    None => Ok(vec![DataType::Float64; 2]),
+                    None => Ok(taken(one, other)),
                 }
             }
             other => {
@@ -56,16 +57,10 @@ impl ScalarUDFImpl for Ratio {
     fn invoke_with_args(&self, given: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let is_one = given.args.iter().all(|side| matches!(side, ColumnarValue::Scalar(_)));
         let sides = ColumnarValue::values_to_arrays(&given.args)?;
-        let double = |side: &ArrayRef| -> Result<Float64Array> {
-            Ok(cast(side, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
-        };
-        let (parts, wholes) = (double(&sides[0])?, double(&sides[1])?);
-        let ratio = |(part, whole): (Option<f64>, Option<f64>)| match (part?, whole?) {
-            (_, 0.0) => None,
-            (part, whole) => Some(part / whole),
-        };
-        let ratios: ArrayRef =
-            Arc::new(parts.iter().zip(&wholes).map(ratio).collect::<Float64Array>());
+        let are_exact =
+            sides.iter().all(|side| matches!(side.data_type(), DataType::Decimal128(..)));
+        let ratios = if are_exact { of_exact(&sides[0], &sides[1]) } else { of_doubles(&sides)? };
+        let ratios: ArrayRef = Arc::new(ratios);
         Ok(match is_one {
             true => ColumnarValue::Scalar(ScalarValue::try_from_array(&ratios, 0)?),
             false => ColumnarValue::Array(ratios),
@@ -77,9 +72,80 @@ impl ScalarUDFImpl for Ratio {
     }
 }
 
+/// The types that two numbers are divided in. Whole numbers and decimals stay what they are; beside a double all are one.
+fn taken(one: &DataType, other: &DataType) -> Vec<DataType> {
+    let exact = |of: &DataType| match of {
+        DataType::Decimal32(digits, behind)
+        | DataType::Decimal64(digits, behind)
+        | DataType::Decimal128(digits, behind) => Some(DataType::Decimal128(*digits, *behind)),
+        of if of.is_integer() || of.is_null() => Some(DataType::Decimal128(20, 0)),
+        _ => None,
+    };
+    match (exact(one), exact(other)) {
+        (Some(one), Some(other)) => vec![one, other],
+        _ => vec![DataType::Float64; 2],
+    }
+}
+
+fn of_doubles(sides: &[ArrayRef]) -> Result<Float64Array> {
+    let double = |side: &ArrayRef| -> Result<Float64Array> {
+        Ok(cast(side, &DataType::Float64)?.as_primitive::<Float64Type>().clone())
+    };
+    let (parts, wholes) = (double(&sides[0])?, double(&sides[1])?);
+    let ratio = |(part, whole): (Option<f64>, Option<f64>)| match (part?, whole?) {
+        (_, 0.0) => None,
+        (part, whole) => Some(part / whole),
+    };
+    Ok(parts.iter().zip(&wholes).map(ratio).collect())
+}
+
+fn of_exact(parts: &ArrayRef, wholes: &ArrayRef) -> Float64Array {
+    let parts = parts.as_primitive::<Decimal128Type>();
+    let wholes = wholes.as_primitive::<Decimal128Type>();
+    let more = i32::from(wholes.scale()) - i32::from(parts.scale());
+    let ratio = |(part, whole): (Option<i128>, Option<i128>)| match (part?, whole?) {
+        (_, 0) => None,
+        (part, whole) => Some(nearest(part, whole, more)),
+    };
+    parts.iter().zip(wholes).map(ratio).collect()
+}
+
+/// The double that is nearest to `part / whole × 10^more`, where `whole` is not 0.
+fn nearest(part: i128, whole: i128, more: i32) -> f64 {
+    let scaled = |of: i128, by: i32| {
+        let by = i256::from_i128(10).checked_pow(by.max(0).unsigned_abs())?;
+        i256::from_i128(of).checked_mul(by)
+    };
+    let Some((part, whole)) = scaled(part, more).zip(scaled(whole, -more)) else {
+        // Only where points stand further apart than decimals have digits.
+        return part as f64 / whole as f64 * 10f64.powi(more);
+    };
+    let is_negative = part.is_negative() != whole.is_negative();
+    let (part, whole) = (part.wrapping_abs(), whole.wrapping_abs());
+    // Decimals have 38 digits, so that twice a rest has room, which is smaller than 10^76.
+    let (two, enough) = (i256::from_i128(2), i256::from_i128(1 << 54));
+    let (mut quotient, mut rest) = (part.wrapping_div(whole), part.wrapping_rem(whole));
+    let mut places = 0;
+    while quotient < enough && rest != i256::ZERO {
+        rest = rest.wrapping_mul(two);
+        quotient = quotient.wrapping_mul(two);
+        if rest >= whole {
+            rest = rest.wrapping_sub(whole);
+            quotient = quotient.wrapping_add(i256::ONE);
+        }
+        places += 1;
+    }
+    // That there is more behind the last digit decides what would be a tie. A reader of numbers rounds to the nearest.
+    let more = u8::from(rest != i256::ZERO);
+    let size: f64 = format!("{quotient}.{more}").parse().expect("a number");
+    let size = size * 2f64.powi(-places);
+    if is_negative { -size } else { size }
+}
+
 #[cfg(test)]
 mod tests {
     use arrow::array::{Decimal128Array, Int64Array, RecordBatch};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::columns;
@@ -118,10 +184,43 @@ mod tests {
         );
     }
 
+    fn decimals(digits: &[i128], behind: i8) -> ArrayRef {
+        let decimals = Decimal128Array::from(digits.to_vec()).with_precision_and_scale(38, behind);
+        Arc::new(decimals.expect("they fit"))
+    }
+
+    #[test]
+    fn a_ratio_of_what_is_exact_is_the_number_nearest_to_it() {
+        let number = |of: f64| Some(Datum::Number(of));
+        let ratios = called(decimals(&[3_000, 679_920, 1], 4), decimals(&[300, 33_996, -7], 2));
+        assert_eq!(ratios.expect("ratios"), [number(0.1), number(0.2), number(-1.0 / 700.0)]);
+        // Past 2^53 not every whole number is a double.
+        let (part, whole) = (9_007_199_254_740_993, 9_007_199_254_740_995);
+        assert_eq!(of_whole(&[Some(part)], &[Some(part)]), [number(1.0)]);
+        let nearest = 1.0 - f64::EPSILON;
+        assert_eq!(of_whole(&[Some(part)], &[Some(whole)]), [number(nearest)]);
+        let most = 10_i128.pow(38) - 1;
+        let ratios = called(decimals(&[most, 1], 0), decimals(&[1, most], 38));
+        assert_eq!(ratios.expect("ratios"), [number(1e76), number(1.0)]);
+        let ratios = called(decimals(&[1], 38), decimals(&[most], 0));
+        assert_eq!(ratios.expect("ratios"), [number(1e-76)]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_ratio_of_what_is_exact_is_what_a_reader_of_its_digits_reads(
+            whole in 1..i64::MAX, ratio in -999_999_i64..=999_999, behind in 0..6_i8
+        ) {
+            let part = i128::from(whole) * i128::from(ratio);
+            let ratios = called(decimals(&[part], behind), decimals(&[whole.into()], 0));
+            let read: f64 = format!("{ratio}e-{behind}").parse().expect("a number");
+            prop_assert_eq!(ratios.expect("ratios"), [Some(Datum::Number(read))]);
+        }
+    }
+
     #[test]
     fn a_ratio_is_of_numbers_of_any_type_and_of_none_without_room() {
-        let decimals = Decimal128Array::from(vec![150]).with_precision_and_scale(5, 2);
-        let decimals: ArrayRef = Arc::new(decimals.expect("they fit"));
+        let decimals = decimals(&[150], 2);
         let doubles = |of: f64| Arc::new(Float64Array::from(vec![of])) as ArrayRef;
         let three = called(Arc::clone(&decimals), doubles(0.5)).expect("a ratio");
         assert_eq!(three, [Some(Datum::Number(3.0))]);
