@@ -210,7 +210,7 @@ fn remedy(source: &Source, code: &str, (path, message): (&str, &str), raw: &[u8]
         "wrong_type" if is_json && path == "$" => {
             "A row is one JSON object a line, whose keys are the columns; `format: csv` reads lines of cells".to_owned()
         }
-        "malformed" => "A quote within a quoted cell is doubled".to_owned(),
+        "malformed" => "Where quotes are characters as others are, as in logs, say so in the source: `quote: none`".to_owned(),
         // In what it is read as, its first bytes are no other file's.
         "not_utf8" => match foreign::told(raw).filter(|_| source.text.encoding.is_none()) {
             Some(told) => format!("By its first bytes {told}"),
