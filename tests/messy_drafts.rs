@@ -761,6 +761,14 @@ fn what_somebody_has_is_no_key_of_a_table() {
 }
 
 #[test]
+fn an_amount_is_no_key() {
+    let rows = "kunde,umsatz,email\nK1,12.50,a@x.org\nK2,13.75,b@x.org\nK3,9.99,c@x.org\n";
+    let (_, yaml) = drafted(&[("umsatz.csv", rows.to_owned())]);
+    let is_keyed = |line: &&str| line.starts_with("id: umsatz") || line.starts_with("key: umsatz");
+    assert!(!source_of(&yaml, "umsatz").iter().any(is_keyed), "{yaml}");
+}
+
+#[test]
 fn tables_of_people_are_records_though_rows_say_when_they_were_made() {
     let rows =
         |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
