@@ -769,6 +769,33 @@ fn an_amount_is_no_key() {
 }
 
 #[test]
+fn parts_of_objects_with_one_name_each_say_what_they_stand_in() {
+    let rows: String = (0..5)
+        .map(|at| {
+            let part = json!({"sunshine": at, "rain": at, "a": {"wind": at}, "b": {"wind": at}});
+            let row = json!({
+                "user_id": format!("u{at}"), "rain": at, "disp": part, "feat": {"sunshine": at},
+                "other": {"a": {"wind": at}}
+            });
+            format!("{row}\n")
+        })
+        .collect();
+    let (_, yaml) = drafted(&[("rows.ndjson", rows)]);
+    for (name, path) in [
+        ("disp_sunshine", "disp.sunshine"),
+        ("feat_sunshine", "feat.sunshine"),
+        ("disp_rain", "disp.rain"),
+        ("b_wind", "disp.b.wind"),
+        ("disp_a_wind", "disp.a.wind"),
+        ("other_a_wind", "other.a.wind"),
+    ] {
+        let line = format!("      {name}: {{type: integer, path: \"{path}\"}}");
+        assert!(yaml.contains(&line), "{line}\n{yaml}");
+    }
+    assert!(yaml.contains("      rain: integer"), "{yaml}");
+}
+
+#[test]
 fn tables_of_people_are_records_though_rows_say_when_they_were_made() {
     let rows =
         |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };

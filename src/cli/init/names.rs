@@ -65,6 +65,12 @@ pub fn longer(path: &str) -> String {
     }
 }
 
+/// The name of a path with all keys that lead to it.
+pub fn whole(path: &str) -> String {
+    let steps: Vec<String> = steps(path).into_iter().map(snake).collect();
+    snake(&steps.join("_"))
+}
+
 /// The keys of a path. A point behind which no word begins ends an abbreviation, as in `Kd.-Nr.`.
 fn steps(path: &str) -> Vec<&str> {
     let (mut steps, mut from) = (Vec::new(), 0);
