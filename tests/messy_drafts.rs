@@ -796,6 +796,28 @@ fn parts_of_objects_with_one_name_each_say_what_they_stand_in() {
 }
 
 #[test]
+fn what_somebody_was_called_before_is_tied_to_what_they_were_called() {
+    let mut rows = String::new();
+    for at in 0..10 {
+        let row = json!({
+            "messageId": format!("m{at}"), "type": "track", "anonymousId": format!("an-{at}"),
+            "timestamp": "2025-07-05T00:00:00Z"
+        });
+        rows += &format!("{row}\n");
+    }
+    let alias = json!({
+        "messageId": "m10", "type": "alias", "previousId": "an-9", "userId": "u9",
+        "timestamp": "2025-07-05T00:00:00Z"
+    });
+    rows += &format!("{alias}\n");
+    let (folder, yaml) = drafted(&[("events.ndjson", rows)]);
+    assert!(yaml.contains("    from: {events: [anonymous_id, previous_id]}"), "{yaml}");
+    let said = "# events.previous_id: by its name, and 1 of its 1 value is one that others have";
+    assert!(yaml.contains(said), "{yaml}");
+    assert_eq!(profile(folder.path(), "u9")["attributes"]["events_rows"], 2);
+}
+
+#[test]
 fn tables_of_people_are_records_though_rows_say_when_they_were_made() {
     let rows =
         |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };

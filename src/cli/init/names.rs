@@ -151,6 +151,12 @@ pub fn is_of_device(name: &str) -> bool {
         || has.iter().any(is_word) && is_name
 }
 
+/// Whether a name is one of what somebody was known by before.
+pub fn is_of_former(name: &str) -> bool {
+    let former = ["previousid", "previoususerid", "previd", "anonid", "anondistinctid", "aliasid"];
+    former.contains(&bare(name).as_str())
+}
+
 /// Whether a name is one of phone numbers.
 pub fn is_of_phone(name: &str) -> bool {
     #[rustfmt::skip]
