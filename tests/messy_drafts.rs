@@ -818,6 +818,27 @@ fn what_somebody_was_called_before_is_tied_to_what_they_were_called() {
 }
 
 #[test]
+fn amounts_as_people_write_them_are_summed() {
+    let rows = |name: &str, amounts: [&str; 4]| {
+        let rows = amounts.iter().enumerate();
+        let rows = rows.map(|(at, of)| format!("u{};{of};{at}\n", at % 2));
+        format!("user_id;amount;{name}_no\n{}", rows.collect::<String>())
+    };
+    let (folder, yaml) = drafted(&[
+        ("german.csv", rows("german", ["1.234,56", "7,50", "-0,56", " "])),
+        ("dollars.csv", rows("dollar", ["$1,234.50", "$3.00", "$0.50", "n/a"])),
+        ("books.csv", rows("book", ["1,200.00", "20.00", "(15.00)", "1.00"])),
+    ]);
+    assert!(yaml.contains("      amount_number: \"cast("), "{yaml}");
+    let said = "# ? numbers such as (15.00), of which those in parentheses are negative, as accountants write them";
+    assert!(yaml.contains(said), "{yaml}");
+    let of = profile(folder.path(), "u0")["attributes"].clone();
+    for (name, sum) in [("german", 1234.0), ("dollars", 1235.0), ("books", 1185.0)] {
+        assert_eq!(of[format!("{name}_amount")].as_f64(), Some(sum), "{name}: {of}\n{yaml}");
+    }
+}
+
+#[test]
 fn tables_of_people_are_records_though_rows_say_when_they_were_made() {
     let rows =
         |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };

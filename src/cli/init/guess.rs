@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::decode::amounts;
+use selfsame::internals::definition::sql::parse::name_in_sql;
 use selfsame::internals::plan::Format;
 
 use super::fit::{Guess, PartialFit, ValueFit};
@@ -106,12 +107,20 @@ fn of_texts(
             ValueFit::Most(_) | ValueFit::None => {}
         }
     }
-    if let Some((example, read)) = amounts::told(&told, name).filter(|_| !is_code(name)) {
-        let example = shown(example);
-        let evidence = format!(
-            "numbers such as {example}: `derive: {{{name}_number: \"{read}\"}}` reads them"
-        );
-        return Guess::unsure("text", evidence);
+    if let Some((example, read)) =
+        amounts::told(&told, &name_in_sql(name)).filter(|_| !is_code(name))
+    {
+        let hint = match amounts::is_in_parentheses(example) {
+            true => ", of which those in parentheses are negative, as accountants write them",
+            false => "",
+        };
+        let evidence = format!("numbers such as {}{hint}", shown(example));
+        // What stands for none is no number.
+        let read = match told.len() < texts.len() {
+            true => format!("try_{read}"),
+            false => read,
+        };
+        return Guess { read: Some(read), ..Guess::unsure("text", evidence) };
     }
     if let Some(of) = partly {
         let evidence = but_for(&of, told.len(), name);
