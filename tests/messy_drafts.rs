@@ -839,6 +839,19 @@ fn amounts_as_people_write_them_are_summed() {
 }
 
 #[test]
+fn cells_of_white_space_are_drafted_as_none() {
+    let rows: String = (1..6)
+        .map(|at| format!("K{at}, {}, a{at}@x.org\n", if at % 2 == 0 { "" } else { "Bern" }))
+        .collect();
+    let (folder, yaml) =
+        drafted(&[("customers.csv", "customer_id, city, email\n".to_owned() + &rows)]);
+    let said = "city: {type: text, path: \" city\", map: {\" \": null}}    # ? ";
+    assert!(yaml.contains(said) && yaml.contains("; white space alone stands for none"), "{yaml}");
+    let of = profile(folder.path(), "K2");
+    assert_eq!(of["attributes"]["customers_city"], Value::Null, "{of}\n{yaml}");
+}
+
+#[test]
 fn tables_of_people_are_records_though_rows_say_when_they_were_made() {
     let rows =
         |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };
