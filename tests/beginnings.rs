@@ -84,8 +84,8 @@ fn most_of_the_first_rows_rejected_are_worth_a_word_with_the_remedy() {
         "is doubled). Where quotes are characters as others are, as in logs, say so in the source: `quote: none`",
     );
     says(
-        "    format: csv\n    fields: {user: text, born: {type: date, format: '%Y%m%d'}}",
-        ("t.csv", b"user,born\nu1,19000230\n"),
+        "    format: csv\n    time: at\n    fields: {user: text, at: timestamp, born: {type: date, format: '%Y%m%d'}}",
+        ("t.csv", b"user,at,born\nu1,2025-07-05T00:00:00Z,19000230\n"),
         "declare born as text and read it beside: derive: {born_read: \"try_to_date(born, '%Y%m%d')\"}",
     );
     let latin: Vec<u8> = (0..20).flat_map(|_| b"{\"user\":\"zo\xeb\"}\n".to_vec()).collect();
