@@ -76,6 +76,18 @@ fn most_of_the_first_rows_rejected_are_worth_a_word_with_the_remedy() {
         ("t.csv", b"user;at;n\nu1;2025-07-05T00:00:00Z;1.234,56\n"),
         "Declare n as text, and make a number of it beside: derive: {n_number: \"cast(replace(regexp_replace(n, ",
     );
+    let csv = format!("{FIELDS}\n    format: csv");
+    let log = "user,at,x\n".to_owned() + &"u1,2025-07-05T00:00:00Z,\"GET /\" 200 \"x\"\n".repeat(3);
+    says(
+        &csv,
+        ("t.csv", log.as_bytes()),
+        "is doubled). Where quotes are characters as others are, as in logs, say so in the source: `quote: none`",
+    );
+    says(
+        "    format: csv\n    time: at\n    fields: {user: text, at: timestamp, born: {type: date, format: '%Y%m%d'}}",
+        ("t.csv", b"user,at,born\nu1,2025-07-05T00:00:00Z,19000230\n"),
+        "declare born as text and read it beside: derive: {born_read: \"try_to_date(born, '%Y%m%d')\"}",
+    );
     let latin: Vec<u8> = (0..20).flat_map(|_| b"{\"user\":\"zo\xeb\"}\n".to_vec()).collect();
     says(FIELDS, ("t.ndjson", &latin), "Say how it is written, as in `encoding: windows-1252`");
     let csv = format!("{FIELDS}\n    format: csv");

@@ -1,8 +1,10 @@
 //! CSV: a row that breaks the rules stands alone, and a file that is none is told with what it is.
 
 mod input;
+mod program;
 
 use input::{Input, Read, definition};
+use program::selfsame;
 use selfsame::internals::decode::key_hash;
 
 fn products(bytes: &[u8]) -> Input {
@@ -118,7 +120,7 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
         ("sku,titles,price\n", "no column title; did you mean titles?"),
         (
             "sku,x1,,price\n",
-            "no column title; it has sku, x1, , price. Where a file may lack it, the field needs a `default`",
+            "no column title; it has sku, x1, '', price. Where a file may lack it, the field needs a `default`",
         ),
         ("sku, title,price\n", "no column title; did you mean ' title'?"),
         (
@@ -148,6 +150,36 @@ fn a_header_that_cannot_be_right_is_told_with_what_would_be() {
     }
     let read = products("sku,\"title\",price,\"a note\nof two lines\"\na,x,1,\n".as_bytes()).read();
     assert_eq!(read.keys(), [key_hash("a")]);
+}
+
+#[test]
+fn a_column_without_a_name_is_a_pair_of_quotes() {
+    // As R writes a table, with the numbers of its rows.
+    let rows = "\"\",\"id\",\"city\"\n\"1\",\"u1\",\"Bern\"\n\"x\",\"u2\",\"Bonn\"\n";
+    for path in ["\"\"", "''", ""] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).expect("room");
+        };
+        write("t.csv", rows);
+        let path = serde_json::to_string(path).expect("a text");
+        write(
+            "t.yaml",
+            &format!(
+                "sources:\n  t: {{files: t.csv, format: csv, kind: records, key: id, fields: {{id: text, row: {{type: \
+                 integer, path: {path}}}}}}}\nidentity: {{user: {{from: {{t: id}}}}}}\nattributes: {{row: {{from: t, select: \
+                 max(row)}}}}\noutputs: {{profiles: {{files: out.ndjson}}, rejects: {{files: bad.ndjson}}}}\n"
+            ),
+        );
+        selfsame(folder.path(), &["run", "t.yaml"]).well();
+        let read =
+            |name: &str| std::fs::read_to_string(folder.path().join(name)).expect("an output");
+        assert!(read("out.ndjson").contains("\"row\":1"), "{path}: {}", read("out.ndjson"));
+        assert!(read("bad.ndjson").contains("\"path\":\"''\""), "{path}: {}", read("bad.ndjson"));
+        write("t.csv", "id,city\nu1,Bern\n");
+        let said = selfsame(folder.path(), &["run", "t.yaml"]).badly();
+        assert!(said.contains("no column ''; it has id, city."), "{path}: {said}");
+    }
 }
 
 #[test]

@@ -761,6 +761,97 @@ fn what_somebody_has_is_no_key_of_a_table() {
 }
 
 #[test]
+fn an_amount_is_no_key() {
+    let rows = "kunde,umsatz,email\nK1,12.50,a@x.org\nK2,13.75,b@x.org\nK3,9.99,c@x.org\n";
+    let (_, yaml) = drafted(&[("umsatz.csv", rows.to_owned())]);
+    let is_keyed = |line: &&str| line.starts_with("id: umsatz") || line.starts_with("key: umsatz");
+    assert!(!source_of(&yaml, "umsatz").iter().any(is_keyed), "{yaml}");
+}
+
+#[test]
+fn parts_of_objects_with_one_name_each_say_what_they_stand_in() {
+    let rows: String = (0..5)
+        .map(|at| {
+            let part = json!({"sunshine": at, "rain": at, "a": {"wind": at}, "b": {"wind": at}});
+            let row = json!({
+                "user_id": format!("u{at}"), "rain": at, "disp": part, "feat": {"sunshine": at},
+                "other": {"a": {"wind": at}}
+            });
+            format!("{row}\n")
+        })
+        .collect();
+    let (_, yaml) = drafted(&[("rows.ndjson", rows)]);
+    for (name, path) in [
+        ("disp_sunshine", "disp.sunshine"),
+        ("feat_sunshine", "feat.sunshine"),
+        ("disp_rain", "disp.rain"),
+        ("b_wind", "disp.b.wind"),
+        ("disp_a_wind", "disp.a.wind"),
+        ("other_a_wind", "other.a.wind"),
+    ] {
+        let line = format!("      {name}: {{type: integer, path: \"{path}\"}}");
+        assert!(yaml.contains(&line), "{line}\n{yaml}");
+    }
+    assert!(yaml.contains("      rain: integer"), "{yaml}");
+}
+
+#[test]
+fn what_somebody_was_called_before_is_tied_to_what_they_were_called() {
+    let mut rows = String::new();
+    for at in 0..10 {
+        let row = json!({
+            "messageId": format!("m{at}"), "type": "track", "anonymousId": format!("an-{at}"),
+            "timestamp": "2025-07-05T00:00:00Z"
+        });
+        rows += &format!("{row}\n");
+    }
+    let alias = json!({
+        "messageId": "m10", "type": "alias", "previousId": "an-9", "userId": "u9",
+        "timestamp": "2025-07-05T00:00:00Z"
+    });
+    rows += &format!("{alias}\n");
+    let (folder, yaml) = drafted(&[("events.ndjson", rows)]);
+    assert!(yaml.contains("    from: {events: [anonymous_id, previous_id]}"), "{yaml}");
+    let said = "# events.previous_id: by its name, and 1 of its 1 value is one that others have";
+    assert!(yaml.contains(said), "{yaml}");
+    assert_eq!(profile(folder.path(), "u9")["attributes"]["events_rows"], 2);
+}
+
+#[test]
+fn amounts_as_people_write_them_are_summed() {
+    let rows = |name: &str, amounts: [&str; 4]| {
+        let rows = amounts.iter().enumerate();
+        let rows = rows.map(|(at, of)| format!("u{};{of};{at}\n", at % 2));
+        format!("user_id;amount;{name}_no\n{}", rows.collect::<String>())
+    };
+    let (folder, yaml) = drafted(&[
+        ("german.csv", rows("german", ["1.234,56", "7,50", "-0,56", " "])),
+        ("dollars.csv", rows("dollar", ["$1,234.50", "$3.00", "$0.50", "n/a"])),
+        ("books.csv", rows("book", ["1,200.00", "20.00", "(15.00)", "1.00"])),
+    ]);
+    assert!(yaml.contains("      amount_number: \"cast("), "{yaml}");
+    let said = "# ? numbers such as (15.00), of which those in parentheses are negative, as accountants write them";
+    assert!(yaml.contains(said), "{yaml}");
+    let of = profile(folder.path(), "u0")["attributes"].clone();
+    for (name, sum) in [("german", 1234.0), ("dollars", 1235.0), ("books", 1185.0)] {
+        assert_eq!(of[format!("{name}_amount")].as_f64(), Some(sum), "{name}: {of}\n{yaml}");
+    }
+}
+
+#[test]
+fn cells_of_white_space_are_drafted_as_none() {
+    let rows: String = (1..6)
+        .map(|at| format!("K{at}, {}, a{at}@x.org\n", if at % 2 == 0 { "" } else { "Bern" }))
+        .collect();
+    let (folder, yaml) =
+        drafted(&[("customers.csv", "customer_id, city, email\n".to_owned() + &rows)]);
+    let said = "city: {type: text, path: \" city\", map: {\" \": null}}    # ? ";
+    assert!(yaml.contains(said) && yaml.contains("; white space alone stands for none"), "{yaml}");
+    let of = profile(folder.path(), "K2");
+    assert_eq!(of["attributes"]["customers_city"], Value::Null, "{of}\n{yaml}");
+}
+
+#[test]
 fn tables_of_people_are_records_though_rows_say_when_they_were_made() {
     let rows =
         |number: usize, row: &dyn Fn(usize) -> String| -> String { (0..number).map(row).collect() };

@@ -1,7 +1,8 @@
 //! What would be right where values are of another type than their field: by how the first of them is written.
 
 use super::amounts::told_by_one;
-use crate::plan::{Field, Source, Type};
+use crate::definition::sql::parse::name_in_sql;
+use crate::plan::{Field, Source, TimeWriting, Type};
 use crate::time::format::TimeFormat;
 use crate::time::zone::Zone;
 
@@ -71,6 +72,33 @@ fn of_time(field: &Field, found: &str) -> String {
         (None, Some(_)) => format!(
             "The `format` of {name} says otherwise: name the one that they are written in, or several, which are tried in turn"
         ),
+    }
+}
+
+/// What is advised where some values are days or times that there are not, as 00000000 and 19000230.
+pub(super) fn of_time_out_of_range(field: &Field) -> String {
+    let Field { name, written, data_type, .. } = field;
+    let is_date = *data_type == Type::Date;
+    let formats: Vec<String> =
+        written.iter().flat_map(|form| &form.formats).filter_map(in_sql).collect();
+    let function = if is_date { "try_to_date" } else { "try_to_timestamp" };
+    let of_numbers = match (is_date, &formats[..]) {
+        (false, []) => "A number in a timestamp is milliseconds. ",
+        _ => "",
+    };
+    format!(
+        "{of_numbers}Where a day or a time that there is not may be null, declare {name} as text and read it beside: \
+         derive: {{{name}_read: \"{function}({}{})\"}}",
+        name_in_sql(name),
+        formats.concat()
+    )
+}
+
+/// A format of one's own as a further argument in SQL.
+fn in_sql(format: &TimeWriting) -> Option<String> {
+    match format {
+        TimeWriting::Format(format) => Some(format!(", '{}'", format.text().replace('\'', "''"))),
+        _ => None,
     }
 }
 

@@ -12,8 +12,20 @@ pub fn told<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
     if read.iter().any(|of| of.thousands == Some(point)) {
         return None;
     }
-    let example = texts.iter().max_by_key(|text| text.len())?;
-    Some((example, in_sql(name, point)))
+    let is_negative = |text: &&&str| is_in_parentheses(text);
+    let example =
+        texts.iter().find(is_negative).or_else(|| texts.iter().max_by_key(|text| text.len()))?;
+    Some((example, in_sql(name, point, texts.iter().any(|text| is_in_parentheses(text)))))
+}
+
+/// Whether a text stands in parentheses, which say of an amount that it is less than nothing.
+pub fn is_in_parentheses(text: &str) -> bool {
+    without_parentheses(text) != text.trim()
+}
+
+fn without_parentheses(text: &str) -> &str {
+    let bare = text.trim();
+    bare.strip_prefix('(').and_then(|bare| bare.strip_suffix(')')).map_or(bare, str::trim)
 }
 
 /// The expression that reads a column of which one value is known, if that is such an amount.
@@ -21,10 +33,14 @@ pub fn told_by_one(text: &str, name: &str) -> Option<String> {
     let Amount { point, thousands } = amount(text)?;
     // What stands between thousands does not stand before cents.
     let point = point.unwrap_or(if thousands == Some('.') { ',' } else { '.' });
-    (thousands != Some(point)).then(|| in_sql(name, point))
+    (thousands != Some(point)).then(|| in_sql(name, point, is_in_parentheses(text)))
 }
 
-fn in_sql(name: &str, point: char) -> String {
+fn in_sql(name: &str, point: char, has_parentheses: bool) -> String {
+    let name = match has_parentheses {
+        true => format!("replace({name}, '(', '-')"),
+        false => name.to_owned(),
+    };
     let digits = format!("regexp_replace({name}, '[^0-9{point}-]', '', 'g')");
     let digits = if point == ',' { format!("replace({digits}, ',', '.')") } else { digits };
     format!("cast({digits} as decimal(18,2))")
@@ -43,7 +59,7 @@ struct Amount {
 fn amount(text: &str) -> Option<Amount> {
     let is_sign = |of: char| "$£¥%".contains(of) || ('\u{20a0}'..='\u{20cf}').contains(&of);
     let is_currency = |of: char| of.is_whitespace() || is_sign(of) || of.is_ascii_uppercase();
-    let bare = text.trim();
+    let bare = without_parentheses(text);
     let word =
         WORDS.iter().find_map(|word| bare.strip_suffix(word).or_else(|| bare.strip_prefix(word)));
     let bare = word.unwrap_or(bare).trim_matches(is_currency);
@@ -107,6 +123,15 @@ mod tests {
             assert_eq!(said(texts), None, "{texts:?}");
         }
     }
+    #[test]
+    fn what_accountants_write_in_parentheses_is_negative() {
+        let (example, read) = told(&["1,200.00", "(15.00)", "$ 3.50"], "amount").expect("amounts");
+        assert_eq!(example, "(15.00)");
+        assert!(read.contains("replace(amount, '(', '-')"), "{read}");
+        assert!(told_by_one("(1.234,50 €)", "x").is_some_and(|read| read.contains("'(', '-'")));
+        assert!(told_by_one("(030) 123", "x").is_none() && told_by_one("()", "x").is_none());
+    }
+
     #[test]
     fn one_amount_tells_how_the_others_are_read() {
         let said = |text: &str| told_by_one(text, "amount");

@@ -12,7 +12,7 @@ use super::early::Early;
 use super::path::shown_path;
 use super::placeholders::IS_PLACEHOLDER;
 use crate::console::{counted, grouped};
-use crate::plan::{Format, Plan, Publish, Source, Type};
+use crate::plan::{Field, Format, Plan, Publish, Source, Type};
 use crate::row::{RawPosition, Reason};
 use crate::source::foreign;
 
@@ -178,13 +178,12 @@ fn of_list(source: &Source, path: &str) -> Option<String> {
     })
 }
 
-/// The field of a source that is a timestamp and stands at a path, as reasons tell it.
-fn of_timestamp<'a>(source: &'a Source, path: &str) -> Option<&'a str> {
+/// The field of a source that is a timestamp or a date and stands at a path, as reasons tell it.
+fn of_time<'a>(source: &'a Source, path: &str) -> Option<&'a Field> {
     let path = in_fields(source, path);
     let path = path.strip_prefix("$.").unwrap_or(&path);
-    let mut fields = source.fields.iter();
-    let field = fields.find(|field| field.path.to_string() == path)?;
-    (field.data_type == Type::Timestamp).then_some(field.name.as_str())
+    let field = source.fields.iter().find(|field| field.path.to_string() == path)?;
+    matches!(field.data_type, Type::Timestamp | Type::Date).then_some(field)
 }
 
 /// What is likely meant, and what would be right.
@@ -210,7 +209,7 @@ fn remedy(source: &Source, code: &str, (path, message): (&str, &str), raw: &[u8]
         "wrong_type" if is_json && path == "$" => {
             "A row is one JSON object a line, whose keys are the columns; `format: csv` reads lines of cells".to_owned()
         }
-        "malformed" => "A quote within a quoted cell is doubled".to_owned(),
+        "malformed" => "Where quotes are characters as others are, as in logs, say so in the source: `quote: none`".to_owned(),
         // In what it is read as, its first bytes are no other file's.
         "not_utf8" => match foreign::told(raw).filter(|_| source.text.encoding.is_none()) {
             Some(told) => format!("By its first bytes {told}"),
@@ -234,10 +233,8 @@ fn remedy(source: &Source, code: &str, (path, message): (&str, &str), raw: &[u8]
         }
         "wrong_type" if let Some(remedy) = of_list(source, path) => remedy,
         "wrong_type" => advice::of_wrong_type(source, path, message),
-        "out_of_range" if of_timestamp(source, path).is_some() => {
-            "A number in a timestamp is milliseconds; a day or a time that there is not can only be \
-             mended where the rows come from"
-                .to_owned()
+        "out_of_range" if let Some(field) = of_time(source, path) => {
+            advice::of_time_out_of_range(field)
         }
         "too_long" => {
             "A row has at most 1 MiB, and 64 MiB with a copy of its own values for each element".to_owned()

@@ -127,7 +127,8 @@ impl Cells {
                 column.set_zone(Some(&*zone).filter(|zone| !zone.is_empty()));
             }
             if let Err(fault) = column.push_cell(&cell, default) {
-                let path = format!("{}{}", fields[index].path.root(), fault.within);
+                let path = fields[index].path.up_to(1);
+                let path = format!("{path}{}", fault.within);
                 flaws.add(fault.code, path, fault.message);
                 flaws.columns.push(index);
             }

@@ -131,6 +131,7 @@ impl Display for FieldPath {
                         || key.contains(['.', '['])
                         || key == "#" && !self.ends_with_position;
                     match is_quoted && self.steps.len() > 1 {
+                        _ if key.is_empty() && self.steps.len() == 1 => f.write_str("''")?,
                         true => write!(f, "\"{key}\"")?,
                         false => f.write_str(key)?,
                     }

@@ -61,7 +61,7 @@ pub enum WrongFile {
     Unreadable(String),
 
     /// It lacks a column that the source wants.
-    #[error("no column {column}{}", found(near, columns))]
+    #[error("no column {}{}", shown_name(column), found(near, columns))]
     NoColumn { column: String, near: Option<String>, columns: Vec<String> },
 
     /// A column has another type.
@@ -96,9 +96,14 @@ fn found(near: &Option<String>, columns: &[String]) -> String {
         // A file of before the column came, for one.
         None => format!(
             "; it has {}. Where a file may lack it, the field needs a `default`",
-            columns.join(", ")
+            columns.iter().map(|name| shown_name(name)).collect::<Vec<_>>().join(", ")
         ),
     }
+}
+
+/// A column's name, of which something is seen though it is empty, as R writes that of the numbers of rows.
+pub(super) fn shown_name(name: &str) -> &str {
+    if name.is_empty() { "''" } else { name }
 }
 
 /// The name that is likely meant, if one is close.

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::error::{WrongFile, nearest};
+use super::error::{WrongFile, nearest, shown_name};
 use super::records::{self, Breach, RecordEnd, RecordForm};
 use super::{SourceError, foreign, text_of};
 use crate::plan::{CsvMarks, Source};
@@ -111,7 +111,7 @@ fn check(source: &Source, path: &Path, names: &[String], line: &str) -> Result<(
     let is_named = |column: &String| names.contains(column);
     for column in wanted() {
         if names.iter().filter(|name| **name == column).count() > 1 {
-            return Err(unreadable(format!("two columns are named {column}")));
+            return Err(unreadable(format!("two columns are named {}", shown_name(&column))));
         }
     }
     // A default says that a value may be absent, also from all of a file's rows; but not all values.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::guess::guess;
 use super::identity::write_identity;
-use super::names::{entities, longer, snake};
+use super::names::{self, entities, longer, snake};
 use super::phones::take_phones;
 use super::references::take_references;
 use super::roles::{self, DraftSource};
@@ -157,18 +157,30 @@ fn unlike(taken: &mut Taken, name: String) -> String {
     unlike
 }
 
-/// By column, the name of its field. What stands in the row itself keeps its name, also behind what stands in an object.
+/// By column, the name of its field. What stands in the row itself keeps its name, also behind what stands in an object. Of
+/// several in objects that would have one name, each says what it stands in.
 fn columns(sample: &Sample) -> Vec<String> {
     let mut taken = Taken::from([("time".to_owned(), 0)]);
     let mut names = vec![String::new(); sample.columns.len()];
     let is_nested = |at: &usize| sample.columns[*at].path.contains('.');
     let all = 0..names.len();
     let (nested, own): (Vec<usize>, Vec<usize>) = all.partition(is_nested);
-    for at in own.into_iter().chain(nested) {
-        let path = &sample.columns[at].path;
-        let name = snake(path);
-        let is_taken = taken.contains_key(&name) && is_nested(&at);
-        names[at] = unlike(&mut taken, if is_taken { longer(path) } else { name });
+    for at in own {
+        names[at] = unlike(&mut taken, snake(&sample.columns[at].path));
+    }
+    let paths = || nested.iter().map(|at| sample.columns[*at].path.as_str());
+    let is_one = |called: fn(&str) -> String, name: &str| {
+        paths().filter(|path| called(path) == name).count() == 1
+    };
+    let own = taken.clone();
+    for at in &nested {
+        let path = &sample.columns[*at].path;
+        let called: [fn(&str) -> String; 3] = [snake, longer, names::whole];
+        let name = called.into_iter().find_map(|called| {
+            let name = called(path);
+            (is_one(called, &name) && !own.contains_key(&name)).then_some(name)
+        });
+        names[*at] = unlike(&mut taken, name.unwrap_or_else(|| names::whole(path)));
     }
     names
 }

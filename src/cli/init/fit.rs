@@ -16,6 +16,8 @@ pub struct Guess {
     pub words: Vec<(String, &'static str)>,
     pub evidence: String,
     pub is_unsure: bool,
+    /// Of a text: what makes a number of it, in SQL.
+    pub read: Option<String>,
     /// Of a text: what it is but for some values, where that is when something was.
     pub nearly: Option<Box<Guess>>,
 }
@@ -29,6 +31,7 @@ impl Guess {
             words: Vec::new(),
             evidence,
             is_unsure: false,
+            read: None,
             nearly: None,
         }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use selfsame::internals::console::{counted, grouped};
 use selfsame::internals::decode::amounts;
+use selfsame::internals::definition::sql::parse::name_in_sql;
 use selfsame::internals::plan::Format;
 
 use super::fit::{Guess, PartialFit, ValueFit};
@@ -66,6 +67,8 @@ fn of_texts(
     // White space alone is no value in a cell that is no text; elsewhere it is a text as others are.
     let is_none = |text: &&str| words::is_none(text) || !is_cell && is_blank(text);
     let without: BTreeSet<&str> = texts.iter().copied().filter(is_none).collect();
+    let blank: BTreeSet<&str> =
+        texts.iter().copied().filter(|text| is_cell && is_blank(text)).collect();
     let typed = |guess: Guess| {
         if without.is_empty() {
             return guess;
@@ -85,11 +88,23 @@ fn of_texts(
     let distinct: HashSet<&str> = texts.iter().copied().collect();
     let as_text = || {
         let values = counted(texts.len(), "value", "values");
-        format!("{} different in {values}, such as {}", grouped(distinct.len()), shown(texts[0]))
+        format!(
+            "{} different in {values}, such as {}",
+            grouped(distinct.len()),
+            shown(told.first().unwrap_or(&texts[0]))
+        )
+    };
+    // In a cell of a text white space alone is a text, which few mean.
+    let text = || match blank.is_empty() {
+        true => Guess::new("text", as_text()),
+        false => Guess {
+            words: blank.iter().map(|of| ((*of).to_owned(), "null")).collect(),
+            ..Guess::unsure("text", as_text() + "; white space alone stands for none")
+        },
     };
     // Beside truth values others are texts.
     if told.is_empty() || booleans > 0 {
-        return Guess::new("text", as_text());
+        return text();
     }
     // In JSON a text of digits is a text, of which only decimals are read.
     let is_text =
@@ -106,12 +121,20 @@ fn of_texts(
             ValueFit::Most(_) | ValueFit::None => {}
         }
     }
-    if let Some((example, read)) = amounts::told(&told, name).filter(|_| !is_code(name)) {
-        let example = shown(example);
-        let evidence = format!(
-            "numbers such as {example}: `derive: {{{name}_number: \"{read}\"}}` reads them"
-        );
-        return Guess::unsure("text", evidence);
+    if let Some((example, read)) =
+        amounts::told(&told, &name_in_sql(name)).filter(|_| !is_code(name))
+    {
+        let hint = match amounts::is_in_parentheses(example) {
+            true => ", of which those in parentheses are negative, as accountants write them",
+            false => "",
+        };
+        let evidence = format!("numbers such as {}{hint}", shown(example));
+        // What stands for none is no number.
+        let read = match told.len() < texts.len() {
+            true => format!("try_{read}"),
+            false => read,
+        };
+        return Guess { read: Some(read), ..Guess::unsure("text", evidence) };
     }
     if let Some(of) = partly {
         let evidence = but_for(&of, told.len(), name);
@@ -121,7 +144,7 @@ fn of_texts(
         let evidence = format!("{}: times, it seems, that no format reads", as_text());
         return Guess::unsure("text", evidence);
     }
-    Guess::new("text", as_text())
+    text()
 }
 
 /// What is said of a column of which some values do not fit: as a text it costs no row.

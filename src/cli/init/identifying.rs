@@ -4,7 +4,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
 use super::belongings::is_of_somebody;
-use super::names::{is_dialled, is_email, is_id, is_of_device, is_of_phone, is_phone};
+use super::names::{
+    is_dialled, is_email, is_id, is_of_device, is_of_former, is_of_phone, is_phone,
+};
 use super::people::{is_contact, is_of_person, whose};
 use super::persons::persons;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts};
@@ -98,9 +100,41 @@ pub fn identifiers(
         let said = "? nothing else says who somebody is, and these ids come again and again";
         found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
     }
+    take_former(samples, sources, &mut found);
     found.iter_mut().for_each(|of| ignore_nobody(samples, of));
     found.sort_by_key(|of| of.kind);
     (found, told)
+}
+
+/// Takes what somebody was called before, as `previousId` of Segment's `alias` says it, for what it shares values with.
+fn take_former(samples: &[Sample], sources: &[DraftSource], found: &mut [DraftIdentifier]) {
+    for (number, source) in sources.iter().enumerate() {
+        for (at, (name, _)) in source.fields.iter().enumerate() {
+            let is_known = found.iter().any(|of| of.from.contains(&(number, at)));
+            let values = distinct(&samples[number].columns[at]);
+            if is_known || !is_of_former(name) || values.is_empty() || are_counts(&values) {
+                continue;
+            }
+            let shared = |of: &DraftIdentifier| {
+                let columns = of.from.iter().map(|(source, at)| &samples[*source].columns[*at]);
+                let all: HashSet<&str> = columns.flat_map(SampledColumn::texts).collect();
+                values.intersection(&all).count()
+            };
+            let most = found.iter().enumerate().map(|(of, found)| (shared(found), Reverse(of)));
+            let Some((shared, Reverse(of))) = most.max().filter(|(shared, _)| *shared > 0) else {
+                continue;
+            };
+            let of = &mut found[of];
+            of.from.push((number, at));
+            of.evidence.push(format!(
+                "{}.{name}: by its name, and {} of its {} {} one that others have",
+                source.name,
+                grouped(shared),
+                counted(values.len(), "value", "values"),
+                if shared == 1 { "is" } else { "are" }
+            ));
+        }
+    }
 }
 
 /// Leaves out values of a type that stand for nobody, as far as a run does not know them itself.

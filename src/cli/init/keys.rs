@@ -6,7 +6,7 @@ use selfsame::internals::console::{counted, grouped};
 
 use super::belongings::is_of_somebody;
 use super::fit::Guess;
-use super::names::{is_id, singular};
+use super::names::{is_amount, is_id, singular};
 use super::people::{is_id_of, is_of_person, is_of_person_elsewhere, is_people, whose};
 use super::sample::{Sample, SampledColumn};
 use super::spoiled;
@@ -63,12 +63,17 @@ impl KeyCandidates {
             (present * 10 >= sample.rows * 9).then_some(all * 100 / present.max(1))
         };
         let are_people = is_people(entity);
-        let is_type =
-            |guess: &Guess| !matches!(guess.data_type.as_str(), "timestamp" | "date" | "json");
+        // What has a point in it is an amount, and two rows may come to the same.
+        let is_type = |guess: &Guess| {
+            let data_type = guess.data_type.trim_matches('"');
+            !matches!(data_type, "timestamp" | "date" | "json" | "number")
+                && (!data_type.starts_with("decimal") || data_type.ends_with(",0)"))
+        };
         let mut all: Vec<KeyCandidate> = Vec::new();
         let mut refused = None;
         for (column, (field, guess)) in fields.iter().enumerate() {
-            let is_table_s = [entity, &singular(name)].contains(&field.as_str());
+            let is_table_s =
+                [entity, &singular(name)].contains(&field.as_str()) && !is_amount(field);
             if !(is_id(field) || is_table_s) || !is_type(guess) {
                 continue;
             }

@@ -65,6 +65,12 @@ pub fn longer(path: &str) -> String {
     }
 }
 
+/// The name of a path with all keys that lead to it.
+pub fn whole(path: &str) -> String {
+    let steps: Vec<String> = steps(path).into_iter().map(snake).collect();
+    snake(&steps.join("_"))
+}
+
 /// The keys of a path. A point behind which no word begins ends an abbreviation, as in `Kd.-Nr.`.
 fn steps(path: &str) -> Vec<&str> {
     let (mut steps, mut from) = (Vec::new(), 0);
@@ -143,6 +149,12 @@ pub fn is_of_device(name: &str) -> bool {
     own.contains(&bare.as_str())
         || ["gaid", "idfa"].iter().any(is_word)
         || has.iter().any(is_word) && is_name
+}
+
+/// Whether a name is one of what somebody was known by before.
+pub fn is_of_former(name: &str) -> bool {
+    let former = ["previousid", "previoususerid", "previd", "anonid", "anondistinctid", "aliasid"];
+    former.contains(&bare(name).as_str())
 }
 
 /// Whether a name is one of phone numbers.

@@ -33,6 +33,16 @@ pub struct DraftSource {
 }
 
 impl DraftSource {
+    /// The columns that are made beside those in rows, each with its name, and what makes it.
+    pub fn derived(&self) -> impl Iterator<Item = (usize, String, &str)> {
+        let has = |name: &str| self.fields.iter().any(|(field, _)| field == name);
+        self.fields.iter().enumerate().filter_map(move |(at, (name, guess))| {
+            let derived = format!("{name}_number");
+            let read = guess.read.as_deref().filter(|_| !has(&derived))?;
+            Some((at, derived, read))
+        })
+    }
+
     /// The id of a table of users is what others call a user's id.
     pub fn called(&self, name: &str) -> String {
         if !PLAIN.contains(&name) {

@@ -113,6 +113,13 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
             guess.evidence
         ));
     }
+    let mut derived = source.derived().peekable();
+    if derived.peek().is_some() {
+        say("    derive:".to_owned());
+    }
+    for (_, name, read) in derived {
+        say(format!("      {name}: {}", quoted(read)));
+    }
 }
 
 /// Whether values have no offset, so that they are what clocks show.

@@ -77,15 +77,22 @@ fn attributes(
     let currency = columns
         .iter()
         .find(|(column, name, of)| *of == "text" && is_currency(name) && says_what_kind(column));
-    let amounts = columns
-        .iter()
-        .filter(|(_, name, of)| (*of == "integer" || of.starts_with("decimal")) && is_amount(name));
-    for (_, name, _) in amounts.take(AMOUNTS) {
-        let mut select = format!("sum({})", name_in_sql(name));
+    let derived: Vec<(usize, String, &str)> = source.derived().collect();
+    // By an amount's name, the column that holds it.
+    let amounts = source.fields.iter().enumerate().filter_map(|(at, (name, guess))| {
+        let is_free = !is_identifier(at) && !is_role(at) && is_amount(name);
+        let data_type = guess.data_type.trim_matches('"');
+        let is_number = data_type == "integer" || data_type.starts_with("decimal");
+        let made = || derived.iter().find(|(of, ..)| *of == at).map(|(_, made, _)| made.as_str());
+        let column = if is_number { Some(name.as_str()) } else { made() };
+        column.filter(|_| is_free).map(|column| (name.as_str(), column))
+    });
+    for (name, column) in amounts.take(AMOUNTS) {
+        let mut select = format!("sum({})", name_in_sql(column));
         if let Some((_, currency, _)) = currency {
             write!(select, " by {}", name_in_sql(currency)).expect("to a string");
         }
-        told.push(((*name).to_owned(), select + "}    # ? an amount, by its name"));
+        told.push((name.to_owned(), select + "}    # ? an amount, by its name"));
     }
     let newest = columns.iter().filter(|(column, name, of)| {
         (has_times || source.is_records)

@@ -38,7 +38,7 @@ pub fn funnel(
         }
     };
     let within = match object.get("within") {
-        Some(_) => object.duration(context, "within"),
+        Some(_) => object.length(context, "within"),
         None => {
             let message = format!(
                 "{} lacks 'within', how long a chain may take, as in within: 1 day",

@@ -258,6 +258,21 @@ impl<'a> Object<'a> {
             .ok()
     }
 
+    /// A duration within which something may be: one of nothing has nothing in it.
+    pub fn length(&self, context: &mut ReadContext, name: &str) -> Option<Duration> {
+        let duration = self.duration(context, name)?;
+        if duration.is_zero() {
+            let (text, place) = self.text(context, name)?;
+            let message = format!(
+                "'{name}' of {}: nothing is ever within '{text}': give it a length, as in {name}: 30 days",
+                self.what
+            );
+            context.complain(place, message);
+            return None;
+        }
+        Some(duration)
+    }
+
     /// A whole number from 1.
     pub fn count(&self, context: &mut ReadContext, name: &str) -> Option<u32> {
         let (text, place) = self.text(context, name)?;

@@ -22,7 +22,7 @@ pub fn path(
 }
 
 /// The path that a definition writes. A column of CSV has nothing below it, a dot is a part of its name; but for the one
-/// whose cells are unnested.
+/// whose cells are unnested. A column without a name is what it is in JSON, a pair of quotes.
 pub fn path_of(
     text: &str,
     format: Option<Format>,
@@ -30,6 +30,9 @@ pub fn path_of(
 ) -> Result<FieldPath, String> {
     if format != Some(Format::Csv) {
         return FieldPath::parse(text);
+    }
+    if ["\"\"", "''"].contains(&text) {
+        return Ok(FieldPath::key(""));
     }
     match list.and_then(|list| Some((list, text.strip_prefix(list.root())?))) {
         Some((list, below)) if below.starts_with('.') => {

@@ -32,7 +32,7 @@ pub fn window(
     needs_time(context, object, field, sources, from);
     match field {
         "within" => {
-            let length = micros(object.duration(context, field)?);
+            let length = micros(object.length(context, field)?);
             let (text, _) = object.text(context, field)?;
             Some((Window::Within(length), format!("within {text}")))
         }

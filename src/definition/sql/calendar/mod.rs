@@ -73,6 +73,10 @@ pub fn replace(functions: &mut HashMap<String, Arc<ScalarUDF>>, zone: &'static Z
         }
         functions.insert(name.to_owned(), ours);
     }
+    for (name, like) in [(unix::TRY_TO_DATE, "to_date"), (unix::TRY_TO_TIMESTAMP, "to_timestamp")] {
+        let like = Arc::clone(functions.get(like).expect("it is one of ours"));
+        functions.insert(name.to_owned(), unix::try_to(name, zone, like).udf());
+    }
     functions.insert(AT_TIME_ZONE.to_owned(), convert::at_time_zone(zone).udf());
 }
 

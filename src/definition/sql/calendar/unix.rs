@@ -1,4 +1,5 @@
-//! `to_timestamp` and its like, `from_unixtime`, `to_unixtime`, `to_date` and `make_date`: instants and days
+//! `to_timestamp` and its like, `from_unixtime`, `to_unixtime`, `to_date`, `make_date`, and `try_to_date` and
+//! `try_to_timestamp`, which are null where nothing is read: instants and days
 //! from numbers and texts, and back.
 
 use std::sync::Arc;
@@ -110,8 +111,8 @@ fn counted(function: &CalendarFunction, call: &CalendarCall, nanos: i128) -> Res
         }),
         DataType::Utf8 => {
             let texts = call.texts(0)?;
-            let plain = |text: &str| read::instant(text, zone);
-            let formatted = |text: &str, format: &str| read::formatted(text, format, zone);
+            let plain = |text: &str| read::instant(text, zone).map(Some);
+            let formatted = |text: &str, of: &str| read::formatted(text, of, zone).map(Some);
             by_formats(&texts, call, plain, formatted)
         }
         _ => call.instants(0),
@@ -144,8 +145,8 @@ fn check_times(function: &CalendarFunction, args: &ReturnFieldArgs<'_>) -> Resul
 fn by_formats<To: ArrowPrimitiveType>(
     texts: &StringArray,
     call: &CalendarCall,
-    plain: impl Fn(&str) -> Result<To::Native>,
-    formatted: impl Fn(&str, &str) -> Result<To::Native>,
+    plain: impl Fn(&str) -> Result<Option<To::Native>>,
+    formatted: impl Fn(&str, &str) -> Result<Option<To::Native>>,
 ) -> Result<PrimitiveArray<To>> {
     let formats = (1..call.count()).map(|place| call.texts(place)).collect::<Result<Vec<_>>>()?;
     let read = |row: usize| -> Result<Option<To::Native>> {
@@ -154,12 +155,13 @@ fn by_formats<To: ArrowPrimitiveType>(
         }
         let text = texts.value(row);
         if formats.is_empty() {
-            return plain(text).map(Some);
+            return plain(text);
         }
         let mut failure = None;
         for format in formats.iter().filter(|format| format.is_valid(row)) {
             match formatted(text, format.value(row)) {
-                Ok(value) => return Ok(Some(value)),
+                Ok(None) => {}
+                Ok(read) => return Ok(read),
                 Err(error) => failure = Some(error),
             }
         }
@@ -235,13 +237,10 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFu
         does: |function, call| {
             Ok(match call.type_of(0) {
                 DataType::Utf8 => {
-                    let plain = |text: &str| read::day(text, function.zone);
-                    Arc::new(by_formats::<Date32Type>(
-                        &call.texts(0)?,
-                        call,
-                        plain,
-                        read::formatted_day,
-                    )?)
+                    let plain = |text: &str| read::day(text, function.zone).map(Some);
+                    let formatted = |text: &str, of: &str| read::formatted_day(text, of).map(Some);
+                    let texts = call.texts(0)?;
+                    Arc::new(by_formats::<Date32Type>(&texts, call, plain, formatted)?)
                 }
                 DataType::Int64 => {
                     let days = call.column(0)?;
@@ -256,6 +255,50 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFu
     };
     CalendarFunction::new("to_date", zone, meaning, Some(of_datafusion))
 }
+
+/// Of a text what `to_date` or `to_timestamp` reads, and null where that reads nothing.
+pub fn try_to(
+    name: &'static str,
+    zone: &'static Zone,
+    of_datafusion: Arc<ScalarUDF>,
+) -> CalendarFunction {
+    let meaning = Meaning {
+        takes: |function, types| {
+            let [from, formats @ ..] = types else { return function.unfit(types) };
+            if !(from.is_string() || from.is_null()) {
+                return plan_err!(
+                    "{} takes text, found {from}: make text of it, as in cast(x as text)",
+                    function.called()
+                );
+            }
+            Ok(vec![DataType::Utf8; formats.len() + 1])
+        },
+        gives: |function, args| {
+            check_formats(function, args)?;
+            if function.called() == TRY_TO_DATE {
+                return Ok(DataType::Date32);
+            }
+            check_times(function, args)?;
+            Ok(function.timestamp())
+        },
+        does: |function, call| {
+            let (texts, zone) = (call.texts(0)?, function.zone);
+            if function.called() == TRY_TO_DATE {
+                let plain = |text: &str| Ok(read::day(text, zone).ok());
+                let formatted = |text: &str, of: &str| Ok(read::formatted_day(text, of).ok());
+                return Ok(Arc::new(by_formats::<Date32Type>(&texts, call, plain, formatted)?));
+            }
+            let plain = |text: &str| Ok(read::instant(text, zone).ok());
+            let formatted = |text: &str, of: &str| Ok(read::formatted(text, of, zone).ok());
+            let read = by_formats::<TimestampMicrosecondType>(&texts, call, plain, formatted)?;
+            Ok(Arc::new(read.with_timezone(zone.name())))
+        },
+    };
+    CalendarFunction::new(name, zone, meaning, Some(of_datafusion))
+}
+
+pub const TRY_TO_DATE: &str = "try_to_date";
+pub const TRY_TO_TIMESTAMP: &str = "try_to_timestamp";
 
 pub fn make_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFunction {
     let meaning = Meaning {

@@ -286,6 +286,8 @@ pub const CALLS: &[(&str, &[&str])] = &[
     ("to_timestamp_nanos", &["to_timestamp_nanos({n})"]),
     ("to_timestamp_seconds", &["to_timestamp_seconds({n})", "to_timestamp_seconds({s})"]),
     ("to_unixtime", &["to_unixtime({t})", "to_unixtime({s})", "to_unixtime({d})"]),
+    ("try_to_date", &["try_to_date({s})", "try_to_date({s}, {s})"]),
+    ("try_to_timestamp", &["try_to_timestamp({s})", "try_to_timestamp({s}, {s})"]),
 ];
 
 /// What is written without a name.

@@ -263,6 +263,18 @@ fn each_function_looks_at_the_clocks_of_the_zone() {
         ("Europe/Berlin", "at > date '9999-12-31'", last, "true"),
         ("Europe/Berlin", "cast(at as time) >= time '02:00'", berlin, "true"),
         ("Europe/Berlin", "try_cast('yesterday' as timestamp)", berlin, "null"),
+        ("Europe/Berlin", "try_to_date('19000230', '%Y%m%d')", berlin, "null"),
+        ("Europe/Berlin", "try_to_date('00000000', '%Y%m%d')", berlin, "null"),
+        ("Europe/Berlin", "try_to_date('31.12.1999', '%Y%m%d', '%d.%m.%Y')", berlin, "1999-12-31"),
+        ("Europe/Berlin", "try_to_date('1999-02-29')", berlin, "null"),
+        ("Europe/Berlin", "try_to_timestamp('yesterday')", berlin, "null"),
+        (
+            "Europe/Berlin",
+            "try_to_timestamp('5.7.2025 12:00', '%d.%m.%Y %H:%M')",
+            berlin,
+            "2025-07-05T10:00:00.000Z",
+        ),
+        ("Europe/Berlin", "try_to_timestamp('5.7.2025 25:00', '%d.%m.%Y %H:%M')", berlin, "null"),
         (
             "Europe/Berlin",
             "try_cast('2025-07-05 12:00:00' as timestamp)",
