@@ -47,6 +47,14 @@ impl ReadContext {
         ReadContext { lines, ..self }
     }
 
+    /// Whether no colon stands behind a name, which is one to YAML as it stands behind a comma.
+    fn lacks_colon(&self, key: &YamlKey) -> bool {
+        let line = self.lines.get(key.place.line.saturating_sub(1));
+        let rest: String = line.into_iter().flatten().skip(key.place.column - 1).collect();
+        let behind = rest.strip_prefix(&key.name);
+        behind.is_some_and(|behind| behind.trim_start().starts_with([',', '}']))
+    }
+
     /// Takes in what columns rows have, to tell who looks for one elsewhere.
     pub fn know_columns(&mut self, sources: &[Source]) {
         let columns = sources.iter().flat_map(|source| {
@@ -192,6 +200,9 @@ impl<'a> Object<'a> {
             if !known.contains(&key.name.as_str()) {
                 let other = elsewhere(&key.name, &known);
                 let hint = match other {
+                    _ if context.lacks_colon(key) => {
+                        "to YAML a ',' in {…} ends a text: put what stands before it in quotes as a whole".to_owned()
+                    }
                     Some(name) => format!("did you mean '{name}'?"),
                     None => suggest(&key.name, &known),
                 };

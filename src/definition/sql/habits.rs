@@ -61,6 +61,9 @@ pub fn meant(text: &str, (line, column): (u64, u64)) -> Option<String> {
         _ if behind.0 == "filter" && last(1) == Some(&Token::LParen) => {
             says("a filter begins with 'where', as in count(*) filter (where x > 1)")
         }
+        _ if before.len() == 1 && ["where", "having"].contains(&&*behind.1) => {
+            says("a condition stands here alone, without the word before it")
+        }
         _ if is_is(&behind) => says(
             "'is' goes with null, true, false and 'distinct from', and '=' or '<>' compare with a value",
         ),
