@@ -8,10 +8,10 @@ const NEAR: usize = 5;
 
 /// Of a file that is no YAML from a place on, the line there or before whose name lacks its colon, or the space behind it:
 /// that with which the file is YAML further on.
-pub fn without_colon(lines: &[Vec<char>], at: Place) -> Option<Diagnostic> {
+pub fn without_colon(shown: &[Vec<char>], at: Place) -> Option<Diagnostic> {
     let first = at.line.saturating_sub(NEAR).max(1);
-    (first..=at.line.min(lines.len())).rev().find_map(|number| {
-        let line = &lines[number - 1];
+    (first..=at.line.min(shown.len())).rev().find_map(|number| {
+        let line = &shown[number - 1];
         let is_between = |of: &char| of.is_whitespace() || *of == '-';
         let from = line.iter().take_while(|of| is_between(of)).count();
         let length =
@@ -34,7 +34,7 @@ pub fn without_colon(lines: &[Vec<char>], at: Place) -> Option<Diagnostic> {
         let corrected: Vec<char> = line[..from].iter().copied().chain(text.chars()).collect();
         let place = Place { line: number, column: from + 1 };
         let is_further =
-            is_yaml_up_to(lines, number, &corrected) > Place { column: at.column + 1, ..at };
+            is_yaml_up_to(shown, number, &corrected) > Place { column: at.column + 1, ..at };
         let message =
             format!("this is no YAML: a name ends with a colon and a space: {}", text.trim_end());
         (!name.is_empty() && is_further).then_some(Diagnostic { place, message })

@@ -12,7 +12,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 const YAMLS: [char; 7] = [',', '[', ']', '{', '}', ':', '#'];
 
 /// How many characters may be looked at for a file, which is looked at once for every mistake of YAML in it.
-const MOST_LOOKED_AT: usize = 1 << 26;
+const MOST_LOOKED_AT: usize = 1 << 24;
 
 /// Where before a mistake a file is cut short to see what it is made of up to there.
 const MOST_CUTS: usize = 16;
@@ -92,9 +92,11 @@ impl Shown {
                 Event::Scalar(text, ScalarStyle::Plain, ..)
                     if from >= up_to
                         && is_flow.last() == Some(&true)
+                        && *left > 0
                         && (is_open(&text) || is_before_a_bracket(characters, to)) =>
                 {
                     let Some(Extent { to, inside, comments }) = extent(characters, from) else {
+                        *left = left.saturating_sub(characters.len() - from);
                         continue;
                     };
                     for at in inside {
@@ -306,6 +308,14 @@ mod tests {
             let all = all.map(|(name, text)| (name.to_owned(), text.to_owned()));
             assert_eq!(said(file), Some(all.into()), "{file}");
         }
+    }
+
+    #[test]
+    fn what_never_closes_takes_no_time() {
+        let file = format!("a: [{}", "f(, ".repeat(50_000));
+        let before = std::time::Instant::now();
+        assert_eq!(said(&file), None);
+        assert!(before.elapsed().as_secs() < 60, "{:?}", before.elapsed());
     }
 
     #[test]

@@ -160,14 +160,20 @@ impl YamlReader<'_> {
             Ok(next) => Some(next),
             Err(error) => {
                 let place = place(error.marker());
-                let at_fault = || unquoted::at_fault(&self.lines, place);
+                let shown = diagnostic::lines(&self.shown.text).map(|line| line.chars().collect());
+                let shown: Vec<Vec<char>> = shown.collect();
+                let at_fault = || {
+                    let unquoted = unquoted::at_fault(&self.lines, &shown, place);
+                    unquoted.or_else(|| {
+                        let Diagnostic { place, message } = no_yaml::without_colon(&shown, place)?;
+                        Some(Diagnostic { place, message: self.shown.written(&message) })
+                    })
+                };
                 let found = if self.is_variable(place) {
                     let message = "in {…} and […] a text with ${NAME} in it stands between quotes, as in \
                                    \"${NAME}\": YAML takes its braces for its own";
                     Diagnostic { place, message: message.to_owned() }
-                } else if let Some(found) =
-                    at_fault().or_else(|| no_yaml::without_colon(&self.lines, place))
-                {
+                } else if let Some(found) = at_fault() {
                     found
                 } else {
                     Diagnostic { place, message: no_yaml::explained(error.info()) }

@@ -32,7 +32,10 @@ fn aggregates_by_key_say_what_they_take() {
             "'count(event, event) by event'",
             "what stands before 'by' takes one value, as in sum(amount) by currency: found 2",
         ),
-        ("'top(event, 3, sum(event))'", "sum takes a number, found text: cast(x as double) makes one"),
+        (
+            "'top(event, 3, sum(event))'",
+            "sum takes a number, found text: cast(x as double) makes one",
+        ),
         (
             "'top(event, 3, avg(length(event)))'",
             "top weighs values by a sum alone, as in top(x, 5, sum(y)): a 'filter' stands behind the whole",
