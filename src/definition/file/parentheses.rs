@@ -21,15 +21,15 @@ const MOST_CUTS: usize = 16;
 const NONE: u32 = u32::MAX;
 
 /// A file as YAML is shown it.
-pub struct Shown {
+pub struct ShownFile {
     pub text: String,
     /// The first of the characters that stand for those of YAML.
     first: u32,
 }
 
-impl Shown {
+impl ShownFile {
     pub fn of(text: &str) -> Self {
-        let mut shown = Shown { text: text.to_owned(), first: unused(text).unwrap_or(NONE) };
+        let mut shown = ShownFile { text: text.to_owned(), first: unused(text).unwrap_or(NONE) };
         if shown.first == NONE || !text.contains(['{', '[']) {
             return shown;
         }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::diagnostic::{self, Diagnostic, Place};
-use super::parentheses::Shown;
+use super::parentheses::ShownFile;
 use super::{no_yaml, origin, unquoted};
 
 #[derive(Clone, Debug)]
@@ -97,7 +97,7 @@ pub fn read(
     environment: &dyn Fn(&str) -> Option<String>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<YamlNode> {
-    let shown = Shown::of(text);
+    let shown = ShownFile::of(text);
     let written = shown.written(&shown.text);
     let lines = diagnostic::lines(&written).map(|line| line.chars().collect()).collect();
     let anchors = HashMap::new();
@@ -139,7 +139,7 @@ struct Anchor {
 }
 
 struct YamlReader<'a> {
-    shown: &'a Shown,
+    shown: &'a ShownFile,
     lines: Vec<Vec<char>>,
     environment: &'a dyn Fn(&str) -> Option<String>,
     found: &'a mut Vec<Diagnostic>,
