@@ -21,7 +21,7 @@ pub fn given(
             Some(texts.into_iter().map(|(text, _)| Value::from(text)).collect())
         }
         Shape::Object(fields) => {
-            let object = Object::read(context, what, node, *fields)?;
+            let object = Object::read(context, what, node, fields)?;
             let mut values = Map::new();
             for field in fields.iter() {
                 let Some(node) = object.get(field.name) else {
