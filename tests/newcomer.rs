@@ -56,6 +56,9 @@ fn somebody_is_found_without_an_output_of_identities_and_by_another_spelling() {
         assert!(complaint.contains("nobody is known as 'eve'; with --spec FILE"), "{complaint}");
         let complaint = selfsame(path, &["get", "eve", "--spec", "shop.yaml"]).badly();
         assert_eq!(complaint, "nobody is known as 'eve'\n");
+        let complaint = selfsame(path, &["get", "login:eve", "--spec", "shop.yaml"]).badly();
+        let types = "the types of identifiers are: customer, email";
+        assert_eq!(complaint, format!("nobody is known as 'login:eve'; {types}\n"));
     }
     let only = SHOP.replace("profiles: {", "segments: {");
     write(path, "shop.yaml", &only);

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use selfsame::internals::changelog::{self, LookupResult};
 use selfsame::internals::console;
+use selfsame::internals::plan::Plan;
 
 use super::outputs::{WhereArgs, outputs};
 use super::print::{CommandResult, print};
@@ -32,7 +33,7 @@ pub fn get(args: &GetArgs) -> CommandResult {
         }
         LookupResult::Nobody { near } => {
             let hint = match (near.as_slice(), &plan) {
-                ([], Some(_)) => String::new(),
+                ([], Some(plan)) => types_there_are(plan, &args.id),
                 ([], None) => "; with --spec FILE it is normalised as the definition says".into(),
                 (near, _) => format!("; did you mean {}?", near.join(" or ")),
             };
@@ -40,5 +41,16 @@ pub fn get(args: &GetArgs) -> CommandResult {
             eprintln!("{}", console::shown(&text));
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+/// The types of identifiers, where one is asked for that is of none of them.
+fn types_there_are(plan: &Plan, id: &str) -> String {
+    let types: Vec<&str> = plan.identifiers.iter().map(|kind| kind.name.as_str()).collect();
+    match id.split_once(':') {
+        Some((name, _)) if !types.contains(&name) => {
+            format!("; the types of identifiers are: {}", types.join(", "))
+        }
+        _ => String::new(),
     }
 }

@@ -70,7 +70,7 @@ fn aggregates_say_what_they_take() {
             "top takes a value and a whole number from 1 to 1,000, \
              as in top(category, 5): found 'character_length(event)'",
         ),
-        ("median(event)", "median takes a number, found text"),
+        ("median(event)", "median takes a number, found text: cast(x as double) makes one"),
         (
             "array_agg(event)",
             "array_agg takes distinct values, as in \

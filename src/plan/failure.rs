@@ -174,6 +174,8 @@ fn spoken(message: &str) -> String {
         "'*' stands in count(*) alone: name a column".to_owned()
     } else if message.starts_with("Unsupported ast node in sqltorel: RLike") {
         "there is no 'rlike': x ~ 'pattern' says whether x matches".to_owned()
+    } else if message.starts_with("Unsupported ast node in sqltorel: Convert") {
+        "there is no 'convert' here: that is cast(x as text), cast(x as bigint), cast(x as date) and the like".to_owned()
     } else if let Some(node) = between("Unsupported ast node in sqltorel: ", "") {
         format!("'{}' is no expression here", node.split([' ', '(']).next().unwrap_or_default())
     } else if let Some(operator) = between("Operator ", " is not yet supported") {

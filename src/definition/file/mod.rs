@@ -5,6 +5,7 @@ pub mod diagnostic;
 pub mod fields;
 pub mod no_yaml;
 pub mod origin;
+mod parentheses;
 pub mod reference;
 pub mod schema;
 pub mod shape;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
 use super::diagnostic::{self, Diagnostic, Place};
+use super::parentheses::ShownFile;
 use super::{no_yaml, origin, unquoted};
 
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub enum YamlValue {
     },
     /// Nothing, where its line goes on with this, which YAML takes for no text.
     Nothing(char),
-    /// A text with a variable that the environment does not have, which has been noted.
+    /// A text of which a mistake has been noted: a variable that the environment does not have, or a tag in its place.
     Unset,
     Sequence(Vec<YamlNode>),
     /// Keys in the order of the file, each once.
@@ -96,11 +97,15 @@ pub fn read(
     environment: &dyn Fn(&str) -> Option<String>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<YamlNode> {
-    let lines = diagnostic::lines(text).map(|line| line.chars().collect()).collect();
+    let shown = ShownFile::of(text);
+    let written = shown.written(&shown.text);
+    let lines = diagnostic::lines(&written).map(|line| line.chars().collect()).collect();
     let anchors = HashMap::new();
+    let mut parser = Parser::new_from_str(&shown.text);
+    let shown = &shown;
+    let (depth, values, is_map) = (0, 0, false);
     let mut reader =
-        YamlReader { lines, environment, found, anchors, depth: 0, values: 0, is_map: false };
-    let mut parser = Parser::new_from_str(text);
+        YamlReader { shown, lines, environment, found, anchors, depth, values, is_map };
     let mut document = None;
     loop {
         let (event, span) = reader.next(&mut parser)?;
@@ -134,6 +139,7 @@ struct Anchor {
 }
 
 struct YamlReader<'a> {
+    shown: &'a ShownFile,
     lines: Vec<Vec<char>>,
     environment: &'a dyn Fn(&str) -> Option<String>,
     found: &'a mut Vec<Diagnostic>,
@@ -154,7 +160,15 @@ impl YamlReader<'_> {
             Ok(next) => Some(next),
             Err(error) => {
                 let place = place(error.marker());
-                let at_fault = || unquoted::at_fault(&self.lines, place);
+                let shown = diagnostic::lines(&self.shown.text).map(|line| line.chars().collect());
+                let shown: Vec<Vec<char>> = shown.collect();
+                let at_fault = || {
+                    let unquoted = unquoted::at_fault(&self.lines, &shown, place);
+                    unquoted.or_else(|| {
+                        let Diagnostic { place, message } = no_yaml::without_colon(&shown, place)?;
+                        Some(Diagnostic { place, message: self.shown.written(&message) })
+                    })
+                };
                 let found = if self.is_variable(place) {
                     let message = "in {…} and […] a text with ${NAME} in it stands between quotes, as in \
                                    \"${NAME}\": YAML takes its braces for its own";
@@ -188,12 +202,15 @@ impl YamlReader<'_> {
         let (value, anchor) = match event {
             Event::Alias(anchor) => return self.alias(anchor, place),
             Event::Scalar(text, style, anchor, tag) => {
+                let noted = self.found.len();
                 self.untagged(tag.as_deref(), place, "str");
+                let is_tag_alone = self.found.len() > noted && text.is_empty();
+                let text = self.shown.written(&text);
                 let places = origin::places(&self.lines, span, style, &text);
                 let quoted = style != ScalarStyle::Plain;
                 let found = self.found.len();
                 let (text, places) = self.interpolate(&text, places);
-                match self.found.len() == found {
+                match self.found.len() == found && !is_tag_alone {
                     true => (YamlValue::Scalar { text, quoted, places }, anchor),
                     false => (YamlValue::Unset, anchor),
                 }
@@ -233,8 +250,9 @@ impl YamlReader<'_> {
         let of_yaml = tag.is_yaml_core_schema();
         if !(of_yaml && tag.suffix == own) {
             let tag = if of_yaml { format!("!!{}", tag.suffix) } else { tag.to_string() };
+            let not = if of_yaml { "" } else { ", and 'not' negates a condition, as in not x" };
             let wrong = format!(
-                "a tag such as '{tag}' means nothing here: leave it out; a text that begins with '!' stands in quotes"
+                "a tag such as '{tag}' means nothing here: leave it out; a text that begins with '!' stands in quotes{not}"
             );
             self.complain(place, wrong);
         }
@@ -293,12 +311,6 @@ impl YamlReader<'_> {
                 }
                 _ => value,
             };
-            if let Some((_, before)) = entries.last_mut()
-                && value.is_null()
-                && rejoin(before, &name, &places)
-            {
-                continue;
-            }
             if name.is_empty() && !(quoted && may_be_empty) {
                 self.complain(key_place, "a name that is empty".to_owned());
                 continue;
@@ -378,19 +390,4 @@ impl YamlReader<'_> {
             }
         }
     }
-}
-
-/// A comma within parentheses belongs to the SQL, though to YAML it ends a value in `{…}`: what
-/// follows then stands as a name without a value, and is put back.
-fn rejoin(before: &mut YamlNode, rest: &str, rest_places: &[Place]) -> bool {
-    let YamlValue::Scalar { text, quoted: false, places } = &mut before.value else { return false };
-    let open = text.matches('(').count() > text.matches(')').count();
-    if open {
-        let first = rest_places.first().copied().unwrap_or(before.place);
-        text.push_str(", ");
-        places.extend([first, first]);
-        text.push_str(rest);
-        places.extend(rest_places);
-    }
-    open
 }

@@ -100,7 +100,7 @@ fn source(context: &mut ReadContext, source: &Source, key: &YamlKey, node: &Yaml
     for (key, node) in object.map(context, "derive") {
         let text = sql(context, format!("derived column '{}'", key.name), node);
         if let Some(text) = &text {
-            compared_with_null(context, text);
+            hardly_meant(context, text);
         }
         let planned = text.and_then(|text| context.dialect.plan(&text.text, &rows.schema).ok());
         if planned.is_some_and(|it| rows.never(&context.dialect, it, Constraint::NotNull)) {
@@ -113,8 +113,15 @@ fn source(context: &mut ReadContext, source: &Source, key: &YamlKey, node: &Yaml
     rows
 }
 
-/// Notes what is compared with null, and whether there is such.
-fn compared_with_null(context: &mut ReadContext, text: &SqlText) -> bool {
+/// Notes what is compared with null, and whether there is such, and the wildcards of file names.
+fn hardly_meant(context: &mut ReadContext, text: &SqlText) -> bool {
+    for ((line, column), meant) in habits::with_stars(&text.text) {
+        let message = format!(
+            "in {}: to 'like' a '*' is a star, and '%' stands for any text: '{meant}' is meant",
+            text.what
+        );
+        context.complain(text.place_at(line, column), message);
+    }
     let all = habits::compared_with_null(&text.text);
     for ((line, column), meant) in &all {
         let message = format!(
@@ -130,7 +137,7 @@ fn compared_with_null(context: &mut ReadContext, text: &SqlText) -> bool {
 fn no_row_passes(context: &mut ReadContext, text: &SqlText, rows: &KnownRows) -> bool {
     let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return false };
     let never = rows.never(&context.dialect, planned.clone(), Constraint::True);
-    if compared_with_null(context, text) {
+    if hardly_meant(context, text) {
         return never;
     }
     if let Some(column) = null_in(&planned, rows) {
@@ -216,7 +223,7 @@ fn attribute(
             .for_each(|name| people.supposed.within(name, 1, Some(bins.into())));
     }
     if let Some(text) = object.sql(context, "sql") {
-        compared_with_null(context, &text);
+        hardly_meant(context, &text);
         let planned = context.dialect.plan(&text.text, &plan.profile_schema);
         match planned.ok().as_ref().and_then(ranks::bins) {
             Some(bins) => people.supposed.within(&of.name, 1, Some(bins.into())),
@@ -261,7 +268,7 @@ fn select(
     people: &mut KnownPeople,
 ) {
     let Ok(planned) = context.dialect.plan(&text.text, &rows.schema) else { return };
-    let is_told = compared_with_null(context, text);
+    let is_told = hardly_meant(context, text);
     let mut filters = Vec::new();
     let walked = planned.apply(|part| {
         if let Expr::AggregateFunction(function) = part {
@@ -353,7 +360,7 @@ fn nobody(
 ) -> Option<Expr> {
     let condition = people.simplified(&context.dialect, text, &plan.profile_schema)?;
     let asked = vec![Constraint::True(condition.clone())];
-    let is_told = compared_with_null(context, text);
+    let is_told = hardly_meant(context, text);
     if !is_told && let Err(never) = people.supposed.clone().require(asked) {
         let (place, why) = match never {
             Never::Constant => {

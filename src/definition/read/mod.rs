@@ -6,6 +6,7 @@ pub mod column;
 pub mod columns;
 pub mod data;
 mod derived;
+mod field_elsewhere;
 pub mod from_rows;
 pub mod funnel;
 pub mod given;
@@ -55,6 +56,7 @@ pub fn definition(
     let data = data::read(context, &file, folder);
 
     let mut sources = sources::read(context, &file, folder, &time_zone);
+    context.know_columns(&sources);
     let http = http::read(context, &file, folder, &sources);
     let identifiers = identity::read(context, &file, &mut sources);
     let at_most = identity::at_most(context, &file);
@@ -109,15 +111,44 @@ fn time_zone(context: &mut ReadContext, file: &Object<'_>) -> Arc<str> {
     if Zone::named(&name).is_none_or(|zone| zone.name() != name) {
         let names = Zone::names();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let hint = match diagnostic::nearest(&name, &names) {
-            Some(near) => format!("did you mean '{near}'?"),
-            None => "a region and a city, such as 'Europe/Berlin', or 'UTC'".to_owned(),
+        let is_city = |known: &&&str| {
+            known
+                .rsplit('/')
+                .next()
+                .is_some_and(|city| city.eq_ignore_ascii_case(&name.replace(' ', "_")))
+        };
+        let near =
+            names.iter().find(is_city).copied().or_else(|| diagnostic::nearest(&name, &names));
+        let hint = match (zone_of_offset(&name), near) {
+            (Some(hint), _) => hint,
+            (None, Some(near)) => format!("did you mean '{near}'?"),
+            (None, None) => "a region and a city, such as 'Europe/Berlin', or 'UTC'".to_owned(),
         };
         let message = format!("'{name}' is no time zone of the IANA database: {hint}");
         context.complain(place, message);
         return Arc::from("UTC");
     }
     Arc::from(name)
+}
+
+/// What is meant by so many hours from UTC, such as `GMT+1`.
+fn zone_of_offset(name: &str) -> Option<String> {
+    let (before, after) = name.split_at(name.rfind(['+', '-'])?);
+    let is_utc =
+        ["", "UTC", "GMT", "Etc/GMT", "Etc/UTC"].contains(&before.trim().to_uppercase().as_str());
+    let (sign, digits) = after.split_at(1);
+    let (hours, minutes) = digits.trim().split_once(':').unwrap_or((digits.trim(), "0"));
+    let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let region = "a region and a city, such as 'Europe/Berlin', has summer time too";
+    let turned = if sign == "+" { '-' } else { '+' };
+    let zone = format!("Etc/GMT{turned}{hours}");
+    if !is_utc || minutes != 0 || Zone::named(&zone).is_none() {
+        return Some(region.to_owned());
+    }
+    let side = if sign == "+" { "ahead of" } else { "behind" };
+    Some(format!(
+        "{region}, and {hours} h {side} UTC all year is '{zone}', with the sign turned round"
+    ))
 }
 
 fn limits(context: &mut ReadContext, file: &Object<'_>) -> Limits {

@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Schema};
 use datafusion_expr::Expr;
 
 use crate::definition::file::diagnostic::{self, Diagnostic, Place, nearest, suggest};
 use crate::definition::file::fields::{self, FieldShape};
 use crate::definition::file::yaml::{YamlKey, YamlNode, YamlValue};
 use crate::definition::sql::describe::describe;
-use crate::definition::sql::{Dialect, SqlError};
+use crate::definition::sql::{Dialect, NOW, SqlError};
+use crate::plan::Source;
 
+use super::field_elsewhere::elsewhere;
 pub use super::sql_text::SqlText;
 
 /// Broken where nothing is known of the attributes, whose names may stand anywhere then.
@@ -24,17 +26,59 @@ pub struct ReadContext {
     broken: HashSet<String>,
     /// The file's.
     lines: Vec<Vec<char>>,
+    /// The columns of rows, each with its source.
+    columns: Vec<(String, String)>,
 }
 
 impl ReadContext {
     pub fn new(found: Vec<Diagnostic>, dialect: Dialect) -> Self {
-        ReadContext { found, dialect, broken: HashSet::new(), lines: Vec::new() }
+        ReadContext {
+            found,
+            dialect,
+            broken: HashSet::new(),
+            lines: Vec::new(),
+            columns: Vec::new(),
+        }
     }
 
     /// As it is said of a file of this text.
     pub fn of(self, text: &str) -> Self {
         let lines = diagnostic::lines(text).map(|line| line.chars().collect()).collect();
         ReadContext { lines, ..self }
+    }
+
+    /// Whether no colon stands behind a name, which is one to YAML as it stands behind a comma.
+    fn lacks_colon(&self, key: &YamlKey) -> bool {
+        let line = self.lines.get(key.place.line.saturating_sub(1));
+        let rest: String = line.into_iter().flatten().skip(key.place.column - 1).collect();
+        let behind = rest.strip_prefix(&key.name);
+        behind.is_some_and(|behind| behind.trim_start().starts_with([',', '}']))
+    }
+
+    /// Takes in what columns rows have, to tell who looks for one elsewhere.
+    pub fn know_columns(&mut self, sources: &[Source]) {
+        let columns = sources.iter().flat_map(|source| {
+            let fields = source.schema.fields().iter();
+            fields.map(|field| (source.name.clone(), field.name().clone()))
+        });
+        self.columns = columns.collect();
+    }
+
+    /// What is wrong with an expression over a person, where it looks for a column of rows.
+    fn out_of_reach(&self, error: SqlError, schema: &Schema) -> SqlError {
+        let is_of_person = schema.column_with_name(NOW).is_some();
+        let Some(name) = error.unknown.as_deref().filter(|_| is_of_person) else { return error };
+        let Some((source, _)) = self.columns.iter().find(|(_, column)| column == name) else {
+            return error;
+        };
+        let (unknown, hint) = error.message.split_once("': ").unwrap_or((&error.message, ""));
+        let hint =
+            if hint.starts_with("did you mean") { format!("{hint} ") } else { String::new() };
+        let message = format!(
+            "{unknown}': {hint}it is a column of source '{source}', whose rows are out of reach here: an attribute \
+             takes from them, as in {{from: {source}, select: last({name})}}"
+        );
+        SqlError { message, ..error }
     }
 
     /// Remembers a name whose own mistake has been noted: that it is missing elsewhere is no other.
@@ -74,11 +118,7 @@ impl ReadContext {
     }
 
     /// Plans an expression without aggregates.
-    pub fn plan_scalar(
-        &mut self,
-        text: &SqlText,
-        schema: &arrow::datatypes::Schema,
-    ) -> Option<Expr> {
+    pub fn plan_scalar(&mut self, text: &SqlText, schema: &Schema) -> Option<Expr> {
         if let Some(name) = self.dialect.aggregate_in(&text.text) {
             let message = format!(
                 "in {}: {name}(…) is an aggregate, which has its place in 'select' of an attribute \
@@ -89,6 +129,7 @@ impl ReadContext {
             return None;
         }
         let planned = self.dialect.plan(&text.text, schema);
+        let planned = planned.map_err(|error| self.out_of_reach(error, schema));
         self.check(text, planned)
     }
 
@@ -115,12 +156,7 @@ impl ReadContext {
         None
     }
 
-    pub fn is_boolean(
-        &mut self,
-        text: &SqlText,
-        planned: &Expr,
-        schema: &arrow::datatypes::Schema,
-    ) -> Option<()> {
+    pub fn is_boolean(&mut self, text: &SqlText, planned: &Expr, schema: &Schema) -> Option<()> {
         let found = self.dialect.type_of(planned, schema);
         match self.check(text, found)? {
             DataType::Boolean | DataType::Null => Some(()),
@@ -141,32 +177,7 @@ pub struct Object<'a> {
     pub what: String,
     pub place: Place,
     entries: &'a [(YamlKey, YamlNode)],
-}
-
-/// What other tools call a field, and what it is called here.
-const ELSEWHERE: [(&str, &str); 16] = [
-    ("type", "kind"),
-    ("schema", "fields"),
-    ("columns", "fields"),
-    ("path", "files"),
-    ("file", "files"),
-    ("topic", "kafka"),
-    ("primary_key", "key"),
-    ("filter", "where"),
-    ("condition", "where"),
-    ("timestamp", "time"),
-    ("sources", "from"),
-    ("source", "from"),
-    ("expression", "sql"),
-    ("aggregate", "select"),
-    ("window", "within"),
-    ("ttl", "within"),
-];
-
-/// The known field that goes by another name elsewhere.
-fn elsewhere<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let mut ours = ELSEWHERE.iter().filter(|(theirs, _)| *theirs == name).map(|(_, ours)| ours);
-    ours.find_map(|ours| known.iter().copied().find(|known| known == ours))
+    fields: &'static [FieldShape],
 }
 
 impl<'a> Object<'a> {
@@ -174,7 +185,7 @@ impl<'a> Object<'a> {
         context: &mut ReadContext,
         what: impl Into<String>,
         node: &'a YamlNode,
-        fields: &[FieldShape],
+        fields: &'static [FieldShape],
     ) -> Option<Self> {
         let what = what.into();
         let YamlValue::Mapping(entries) = &node.value else {
@@ -189,6 +200,9 @@ impl<'a> Object<'a> {
             if !known.contains(&key.name.as_str()) {
                 let other = elsewhere(&key.name, &known);
                 let hint = match other {
+                    _ if context.lacks_colon(key) => {
+                        "to YAML a ',' in {…} ends a text: put what stands before it in quotes as a whole".to_owned()
+                    }
                     Some(name) => format!("did you mean '{name}'?"),
                     None => suggest(&key.name, &known),
                 };
@@ -197,7 +211,7 @@ impl<'a> Object<'a> {
                 meant.extend(other.or_else(|| nearest(&key.name, &known)));
             }
         }
-        let object = Object { what, place: node.place, entries };
+        let object = Object { what, place: node.place, entries, fields };
         for field in fields.iter().filter(|field| field.required && !meant.contains(&field.name)) {
             object.demand(context, field);
         }
@@ -207,7 +221,7 @@ impl<'a> Object<'a> {
     /// The fields that are known in a mapping whose other names the user chooses.
     pub fn of_known(context: &mut ReadContext, of: &Object<'a>, name: &str) -> Self {
         let (what, place) = (format!("'{name}'"), of.place_of(name));
-        Object { what, place, entries: of.map(context, name) }
+        Object { what, place, entries: of.map(context, name), fields: &[] }
     }
 
     /// Notes that a field is absent, or names nothing.
@@ -300,13 +314,17 @@ impl<'a> Object<'a> {
     }
 
     pub fn map(&self, context: &mut ReadContext, name: &str) -> &'a [(YamlKey, YamlNode)] {
-        self.get(name).map_or(&[], |node| map(context, &format!("'{name}' of {}", self.what), node))
+        let Some(node) = self.get(name) else { return &[] };
+        let example = self.fields.iter().find(|field| field.name == name);
+        let such = example.map_or_else(String::new, |field| format!(" such as {}", field.example));
+        map(context, &format!("'{name}' of {}", self.what), &such, node)
     }
 }
 
-pub fn map<'a>(
+fn map<'a>(
     context: &mut ReadContext,
     what: &str,
+    such: &str,
     node: &'a YamlNode,
 ) -> &'a [(YamlKey, YamlNode)] {
     match &node.value {
@@ -314,7 +332,8 @@ pub fn map<'a>(
         YamlValue::Unset => &[],
         _ if node.is_null() => &[],
         _ => {
-            context.complain(node.place, format!("{what} is a mapping, found {}", node.found()));
+            context
+                .complain(node.place, format!("{what} is a mapping{such}, found {}", node.found()));
             &[]
         }
     }
@@ -349,6 +368,14 @@ pub fn texts(
 }
 
 pub fn sql(context: &mut ReadContext, what: String, node: &YamlNode) -> Option<SqlText> {
+    if let YamlValue::Sequence(_) = &node.value {
+        let message = format!(
+            "{what} is a text, found a list: one expression stands here, and 'and' puts conditions together, as in \
+             a > 1 and b > 2"
+        );
+        context.complain(node.place, message);
+        return None;
+    }
     let text = text(context, &what, node)?;
     Some(SqlText::of(node, text, what))
 }

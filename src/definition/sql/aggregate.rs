@@ -72,7 +72,11 @@ pub fn types(
                 (Function::TopBySum(_) | Function::ModeBySum, Some((_, value))) => ("sum", value),
                 _ => (called.name(), argument),
             };
-            Err(SqlError::new(format!("{name} takes {wanted}, found {}", describe(found))))
+            let remedy = match (found, wanted) {
+                (DataType::Utf8, "a number") => ": cast(x as double) makes one",
+                _ => "",
+            };
+            Err(SqlError::new(format!("{name} takes {wanted}, found {}{remedy}", describe(found))))
         }
     }
 }

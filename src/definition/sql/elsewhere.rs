@@ -94,7 +94,7 @@ const ELSEWHERE: [(&str, &str); 206] = [
     ("int", "cast(x as bigint)"),
     ("integer", "cast(x as bigint)"),
     ("is_null", "x is null"),
-    ("isnull", "coalesce(x, y)"),
+    ("isnull", "x is null, or coalesce(x, y) for another value in its place"),
     ("json_array_length", "json_length(x)"),
     ("json_exists", "json_contains(x, 'key')"),
     (

@@ -61,6 +61,9 @@ pub fn meant(text: &str, (line, column): (u64, u64)) -> Option<String> {
         _ if behind.0 == "filter" && last(1) == Some(&Token::LParen) => {
             says("a filter begins with 'where', as in count(*) filter (where x > 1)")
         }
+        _ if before.len() == 1 && ["where", "having"].contains(&&*behind.1) => {
+            says("a condition stands here alone, without the word before it")
+        }
         _ if is_is(&behind) => says(
             "'is' goes with null, true, false and 'distinct from', and '=' or '<>' compare with a value",
         ),
@@ -79,7 +82,9 @@ pub fn meant(text: &str, (line, column): (u64, u64)) -> Option<String> {
             says("'not' negates, as in x not in ('a', 'b')")
         }
         Token::Eq if last(1) == Some(&Token::Tilde) => says("here that is x ~ 'pattern'"),
-        Token::Comma if is_number(last(1)) => says("a number has no comma in it: 1000, and 1.5"),
+        Token::Comma if is_number(last(1)) => {
+            Some(without_comma(last(1), rest.get(1).map(|of| &of.token)))
+        }
         Token::SemiColon => says("an expression stands alone, without ';'"),
         Token::Question | Token::Placeholder(_) => {
             says("a choice is case when x then y else z end")
@@ -100,9 +105,39 @@ pub fn meant(text: &str, (line, column): (u64, u64)) -> Option<String> {
     }
 }
 
+/// A number with the marks of other countries, as `1.000,50`, as it is written here.
+fn without_comma(before: Option<&Token>, behind: Option<&Token>) -> String {
+    match (before, behind) {
+        (Some(Token::Number(whole, _)), Some(Token::Number(cents, _))) if whole.contains('.') => {
+            format!(
+                "a number has no comma in it, and a point before its decimals alone: {}.{cents}",
+                whole.replace('.', "")
+            )
+        }
+        _ => "a number has no comma in it: 1000, and 1.5".to_owned(),
+    }
+}
+
 /// Whether `is` or `is not` stands before.
 fn is_is((before, last): &(String, String)) -> bool {
     last == "is" || last == "not" && before == "is"
+}
+
+/// The places, from 1, of patterns of `like` with the wildcard of file names, each as it was meant.
+pub fn with_stars(text: &str) -> Vec<((u64, u64), String)> {
+    let tokens = Tokenizer::new(&GenericDialect {}, text).tokenize_with_location();
+    let mut tokens = tokens.unwrap_or_default();
+    tokens.retain(|token| !matches!(token.token, Token::Whitespace(_)));
+    let patterns = tokens.windows(2).filter_map(|pair| {
+        let is_like = matches!(&pair[0].token, Token::Word(word)
+            if word.quote_style.is_none() && ["like", "ilike"].contains(&&*word.value.to_lowercase()));
+        let Token::SingleQuotedString(pattern) = &pair[1].token else { return None };
+        let has_stars = pattern.starts_with('*') || pattern.ends_with('*');
+        let start = pair[1].span.start;
+        (is_like && has_stars && !pattern.contains('%'))
+            .then(|| ((start.line, start.column), pattern.replace('*', "%").replace('\'', "''")))
+    });
+    patterns.collect()
 }
 
 /// The places, from 1, at which something is compared with null, each with what is meant.
@@ -127,6 +162,16 @@ pub fn compared_with_null(text: &str) -> Vec<((u64, u64), &'static str)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stars_in_patterns_are_found() {
+        let found =
+            |text: &str| with_stars(text).into_iter().map(|(_, meant)| meant).collect::<Vec<_>>();
+        assert_eq!(found("a like '*b*' or a not ILIKE '*''c'"), ["%b%", "%''c"]);
+        for text in ["a like '%*'", "a like 'b*c'", "a = '*'", "contains(a, '*')", "a ~ '.*'"] {
+            assert_eq!(found(text), [""; 0], "{text}");
+        }
+    }
 
     #[test]
     fn what_is_compared_with_null_is_found() {

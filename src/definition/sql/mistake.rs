@@ -47,7 +47,13 @@ impl SqlError {
             Some((expected, found))
                 if let Some(meant) = at.and_then(|at| habits::meant(text, at)) =>
             {
-                format!("expected {expected}, found '{found}': {meant}")
+                let expected = match expected.starts_with("[NOT] NULL") {
+                    true => "what goes with 'is'",
+                    false => expected,
+                };
+                let found =
+                    if found.starts_with('\'') { found.to_owned() } else { format!("'{found}'") };
+                format!("expected {expected}, found {found}: {meant}")
             }
             Some((expected, found)) if let Some(word) = word => {
                 let found =

@@ -22,7 +22,7 @@ fn aggregates_by_key_say_what_they_take() {
             "'by' takes text, a whole number, a boolean or a date, found timestamp: make text of it, as in by \
              (cast(x as text))",
         ),
-        ("sum(event) by event", "sum takes a number, found text"),
+        ("sum(event) by event", "sum takes a number, found text: cast(x as double) makes one"),
         ("sum(count(*)) by event", "an aggregate in sum(…): aggregates do not nest"),
         (
             "count(*) by event by event",
@@ -32,7 +32,10 @@ fn aggregates_by_key_say_what_they_take() {
             "'count(event, event) by event'",
             "what stands before 'by' takes one value, as in sum(amount) by currency: found 2",
         ),
-        ("'top(event, 3, sum(event))'", "sum takes a number, found text"),
+        (
+            "'top(event, 3, sum(event))'",
+            "sum takes a number, found text: cast(x as double) makes one",
+        ),
         (
             "'top(event, 3, avg(length(event)))'",
             "top weighs values by a sum alone, as in top(x, 5, sum(y)): a 'filter' stands behind the whole",
