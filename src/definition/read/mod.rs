@@ -6,6 +6,7 @@ pub mod column;
 pub mod columns;
 pub mod data;
 mod derived;
+mod duration;
 mod field_elsewhere;
 pub mod from_rows;
 pub mod funnel;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use datafusion_common::ScalarValue;
 use datafusion_expr::{BinaryExpr, Expr, Operator};
 
-use super::object::{Object, ReadContext, SqlText, parse_duration, texts};
+use super::duration::parse_duration;
+use super::object::{Object, ReadContext, SqlText, texts};
 use super::sources::time_of;
 use crate::definition::sql::SqlError;
 use crate::plan::{Source, Window};

@@ -133,6 +133,7 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
             Sums => &[
                 ("cardinality({c})", Integer),
                 ("map_keys({c})", Texts),
+                ("cardinality(map_keys({c}))", Integer),
                 ("{c}['a'] > {c}['b']", Boolean),
                 ("coalesce({c}['1'], {c}['a']) * 2 > 3", Boolean),
                 ("{c}", Sums),
