@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use arrow::array::AsArray;
@@ -238,6 +239,7 @@ fn trouble(folder: &Path, disk: &SmallDisk, topics: &Topics, chance: &mut Chance
 
 #[test]
 fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
+    let _broker = BROKER.lock().unwrap_or_else(PoisonError::into_inner);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let seed = said("SELFSAME_CHAOS_SEED").unwrap_or(now.expect("after 1970").as_nanos() as u64);
     let rounds = said("SELFSAME_CHAOS_ROUNDS").unwrap_or(10);
@@ -305,8 +307,12 @@ fn topics_come_to_what_the_oracle_says_however_often_the_engine_is_killed() {
     assert_eq!(reader(&topics).to_end().len(), read.len(), "{what}");
 }
 
+/// Held by who has the broker paused and restarted, and by who needs it all along.
+static BROKER: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_run_that_ends_at_any_step_of_a_commit_to_topics_is_gone_on_with() {
+    let _broker = BROKER.lock().unwrap_or_else(PoisonError::into_inner);
     for point in selfsame::internals::fault::COMMITTING {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let folder = folder.path();

@@ -139,9 +139,13 @@ http: {{listen: \"127.0.0.1:0\"}}
     for (output, topic) in [("profiles", &profiles), ("segments", &segments)] {
         let of_output = told.iter().filter(|(_, record)| record["output"] == output);
         let folded = folded(of_output.map(|(_, record)| undated(record.clone())));
-        let held = held(topic);
-        assert!(held.len() >= 40, "{output}: {}", held.len());
-        assert_eq!(folded, held, "{output}");
+        assert!(folded.len() >= 40, "{output}: {}", folded.len());
+        // Each process commits its own part of a topic: what was told last may be on its way in another one.
+        let is_held = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            held(topic) == folded
+        });
+        assert!(is_held, "{output}: {folded:?}, where the topic has {:?}", held(topic));
     }
     let of_rejects = told.iter().filter(|(_, record)| record["output"] == "rejects");
     assert_eq!(of_rejects.count(), 1);

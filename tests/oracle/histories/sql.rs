@@ -133,13 +133,16 @@ pub fn scalars(columns: &[Column]) -> Vec<Typed> {
             Sums => &[
                 ("cardinality({c})", Integer),
                 ("map_keys({c})", Texts),
-                ("cardinality(map_keys({c}))", Integer),
                 ("{c}['a'] > {c}['b']", Boolean),
                 ("coalesce({c}['1'], {c}['a']) * 2 > 3", Boolean),
                 ("{c}", Sums),
             ],
         };
-        all.extend(own.iter().map(|(text, of)| (text.replace("{c}", c), *of)));
+        // Few columns are maps: what is asked of one stands beside much that is asked of the others.
+        let times = if *of == Sums { 8 } else { 1 };
+        for _ in 0..times {
+            all.extend(own.iter().map(|(text, of)| (text.replace("{c}", c), *of)));
+        }
     }
     all
 }
