@@ -456,7 +456,9 @@ fn normalised(of: &IdentifierType, text: Option<String>) -> Result<Option<String
 
 /// Of the texts that histories are made of, those that programs write where there is no value.
 fn stands_for_nothing(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
+    // Quotes around a word are what an export left of it.
+    let around = |of: char| of.is_whitespace() || ['"', '\'', '`'].contains(&of);
+    let text = text.trim_matches(around).to_lowercase();
     let is_zeros = text.bytes().all(|byte| b"0-_.:+{}()".contains(&byte));
     let words = ["null", "none", "undefined", "nan", "anonymous", "guest", "true", "false", "-1"];
     is_zeros
