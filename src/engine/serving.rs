@@ -17,12 +17,12 @@ impl Serving {
     /// A plan with what is published of it beside its outputs, and what is in the first process.
     pub fn of(plan: Plan, options: &RunOptions) -> Result<(Arc<Plan>, Option<Self>), ServeError> {
         let served = ServedPlan::new(plan, options.hosts.len());
-        let plan = Arc::new(served.plan.clone());
+        let plan = Arc::clone(&served.plan);
         if options.process > 0 {
             return Ok((plan, None));
         }
         let published = Arc::new(Published::new(&plan));
-        let observer = Arc::new(PublishingObserver::start(&served, &plan, Arc::clone(&published))?);
+        let observer = Arc::new(PublishingObserver::start(&served, Arc::clone(&published))?);
         Ok((plan, Some(Serving { published, observer })))
     }
 }

@@ -193,8 +193,8 @@ impl Published {
         self.write(front).bring_in(step);
     }
 
-    /// What outputs were told in a tick that has been published.
-    pub fn tell(&self, tick: Tick, records: Vec<Record>) -> Vec<ToldRecord> {
+    /// What outputs were told in a tick that has been published: notes of it what is counted and shown.
+    pub fn told(&self, records: Vec<Record>) -> Vec<ToldRecord> {
         let [rejects, conflicts] = self.tells;
         if let Some(output) = rejects {
             self.rejects.note(output, &records);
@@ -202,9 +202,7 @@ impl Published {
         if let Some(output) = conflicts {
             self.conflicts.note(output, &records);
         }
-        let told: Vec<ToldRecord> = records.into_iter().map(ToldRecord::from).collect();
-        self.recent.add(tick, told.clone());
-        told
+        records.into_iter().map(ToldRecord::from).collect()
     }
 
     /// Files have lost what they held: this is told of it.

@@ -64,11 +64,7 @@ impl PublishingObserver {
     ///
     /// # Errors
     /// If the operating system gives no thread.
-    pub fn start(
-        served: &ServedPlan,
-        plan: &Arc<Plan>,
-        published: Arc<Published>,
-    ) -> Result<Self, ServeError> {
+    pub fn start(served: &ServedPlan, published: Arc<Published>) -> Result<Self, ServeError> {
         let (sender, observed) = unbounded();
         let committable = Committable::new();
         let (whole, of_thread) = (committable.clone(), Arc::clone(&published));
@@ -79,7 +75,7 @@ impl PublishingObserver {
         let thread = std::thread::Builder::new().name("published".to_owned());
         thread.spawn(run).map_err(ServeError::Thread)?;
         Ok(PublishingObserver {
-            plan: Arc::clone(plan),
+            plan: Arc::clone(&served.plan),
             whole: served.whole,
             told_as: served.told_as.clone(),
             is_partial: served.is_partial(),
@@ -215,9 +211,13 @@ impl WaitingTicks {
             records.sort_by(|one, other| (one.output, &one.key).cmp(&(other.output, &other.key)));
             let keeper = self.keeper(tick);
             published.publish(tick, changes);
-            let told = published.tell(tick, records);
+            let told = published.told(records);
+            let kept = keeper.map(|keeper| (keeper, told.clone()));
+            published.recent.add(tick, told);
             last = tick;
-            keeper.inspect(|keeper| keeper.keep(tick, told, held));
+            if let Some((keeper, told)) = kept {
+                keeper.keep(tick, told, held);
+            }
         }
         // Ticks that tell nothing pass, too. Behind the last one no tick has a number.
         let passed = before.saturating_sub(1);

@@ -4,6 +4,8 @@
 //! output, which goes nowhere else; to who follows changes the twin's records are the output's. Of one process, and of
 //! outputs that the first process alone writes, all comes there anyhow.
 
+use std::sync::Arc;
+
 use crate::plan::{Destination, Format, Output, Plan, Publish};
 
 /// The output that is added where no other tells all of everybody.
@@ -16,7 +18,7 @@ pub fn is_added(output: &Output) -> bool {
 
 /// A plan with what is added to it.
 pub struct ServedPlan {
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// The output that tells all of everybody to the first process.
     pub whole: u16,
     /// By output: as which one its records that come to the first process are told; `None`: as none.
@@ -58,7 +60,7 @@ impl ServedPlan {
             told_as.push(None);
             plan.outputs.len() - 1
         });
-        ServedPlan { plan, whole: whole as u16, told_as }
+        ServedPlan { plan: Arc::new(plan), whole: whole as u16, told_as }
     }
 
     /// Whether the first process is told what some output holds by a twin: where outputs are compared with what they
