@@ -102,18 +102,14 @@ impl PublishedPeople {
                 if had.map(Packer::bytes) == has.map(Packer::bytes) {
                     continue;
                 }
-                let key = RecordKey::Person(id);
-                let value = |profile: &Packer| RecordValue::Profile(profile.profile());
+                let said = |profile: &Packer| {
+                    let value = RecordValue::Profile(profile.profile());
+                    (self.router.subject(*output, id), (*output, RecordKey::Person(id), value))
+                };
                 match (had, has) {
-                    (Some(_), Some(has)) => {
-                        changes.record(&self.router, *output, id, key, value(has));
-                    }
-                    (Some(had), None) => {
-                        changes.state(&self.router, *output, id, key, value(had), -1);
-                    }
-                    (None, Some(has)) => {
-                        changes.state(&self.router, *output, id, key, value(has), 1);
-                    }
+                    (Some(_), Some(has)) => changes.record(said(has)),
+                    (Some(had), None) => changes.state(said(had), -1),
+                    (None, Some(has)) => changes.state(said(has), 1),
                     (None, None) => {}
                 }
             }
@@ -201,7 +197,8 @@ impl PublishedPeople {
             drop(counts);
             for output in &self.segments {
                 let key = RecordKey::Member { segment: segment as u16, person };
-                changes.record(&self.router, *output, person, key, RecordValue::Segment(change));
+                let subject = self.router.subject(*output, person);
+                changes.record((subject, (*output, key, RecordValue::Segment(change))));
             }
         }
     }
@@ -221,29 +218,12 @@ impl EvaluatedSide<'_> {
 
 impl Changes<'_> {
     /// A value takes the place of another, or is an event of its own.
-    fn record(
-        &mut self,
-        router: &Router,
-        output: u16,
-        subject: IdentifierHash,
-        key: RecordKey,
-        value: RecordValue,
-    ) {
-        let subject = router.subject(output, subject);
-        self.out.push(PersonChange::Record((subject, (output, key, value))));
+    fn record(&mut self, record: UndatedRecord) {
+        self.out.push(PersonChange::Record(record));
     }
 
-    fn state(
-        &mut self,
-        router: &Router,
-        output: u16,
-        subject: IdentifierHash,
-        key: RecordKey,
-        value: RecordValue,
-        diff: Diff,
-    ) {
+    fn state(&mut self, (subject, (output, key, value)): UndatedRecord, diff: Diff) {
         let statement = OutputStatement { output: Some(output), key, value };
-        let change = ((router.subject(output, subject), statement), self.tick, diff);
-        self.out.push(PersonChange::Statement(change));
+        self.out.push(PersonChange::Statement(((subject, statement), self.tick, diff)));
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! All statements about a subject in a tick are consolidated. Of a key at most one value is left that held before
 //! the tick and holds no longer, and at most one that holds now and did not: the record tells the latter, or it is
-//! a tombstone. What ends a tick as it began cancels, whoever said it: also a person's profile that another
-//! worker has now.
+//! a tombstone. What ends a tick as it began cancels, whoever said it. What one worker knows both sides of comes as a
+//! record and not by here (`people`).
 
-use super::record::{Record, RecordBody, RecordKey, RecordValue, SegmentChange};
+use super::record::{Record, RecordBody, RecordKey, RecordValue};
 use super::update::{OutputStatement, OutputSubject};
 use crate::flow::{Diff, Emit, Keep, Keyed};
 use crate::row::IdentifierHash;
@@ -65,7 +65,7 @@ impl Keyed for Publisher {
             let OutputStatement { key, value, .. } = of_key[now.unwrap_or(left)].0.take();
             let body = match now {
                 Some(_) => RecordBody::Is { value, at: self.now },
-                None => self.gone(&key, namesake),
+                None => gone(&key, namesake),
             };
             records.push(Record { output, key, body }, 1);
         }
@@ -79,20 +79,15 @@ impl Keyed for Publisher {
     }
 }
 
-impl Publisher {
-    /// What is said of a key of which nothing holds any more.
-    fn gone(&self, key: &RecordKey, namesake: Option<IdentifierHash>) -> RecordBody {
-        match key {
-            // Of a segment each change is a record of its own.
-            RecordKey::Member { .. } => {
-                RecordBody::Is { value: RecordValue::Segment(SegmentChange::Left), at: self.now }
-            }
-            // A person who is still there, but no longer in this output, is not merged into anyone.
-            RecordKey::Person(person) => {
-                RecordBody::Gone { merged_into: namesake.filter(|into| into != person) }
-            }
-            _ => RecordBody::Gone { merged_into: None },
+/// What is said of a key of which nothing holds any more.
+fn gone(key: &RecordKey, namesake: Option<IdentifierHash>) -> RecordBody {
+    match key {
+        // A person who is still there, but no longer in this output, is not merged into anyone.
+        RecordKey::Person(person) => {
+            RecordBody::Gone { merged_into: namesake.filter(|into| into != person) }
         }
+        RecordKey::Member { .. } => unreachable!("of segments it is said where it is known"),
+        _ => RecordBody::Gone { merged_into: None },
     }
 }
 
