@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ pub fn follow(
     last: &str,
 ) -> impl Iterator<Item = (String, Value)> + use<> {
     let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
     let last = match last {
         "" => String::new(),
         last => format!("last-event-id: {last}\r\n"),

@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::client::{connect, request};
+use super::events::{self, Events, are_in_order};
 
 const LISTENING: &str = "http: {listen: \"127.0.0.1:0\", origins: [\"https://shop.example\"]}\n";
 
@@ -55,37 +56,13 @@ fn order(number: usize, amount: i64) -> Value {
     json!({"id": format!("{number}-{amount}"), "email": format!("{number}@x.org"), "amount": amount})
 }
 
-/// Events: their ids and data.
-type Events = Vec<(String, Value)>;
-
 /// What is told from now on, or behind an event.
 fn follow(
     address: SocketAddr,
     query: &str,
     last: &str,
 ) -> impl Iterator<Item = (String, Value)> + use<> {
-    let mut stream = connect(address);
-    let last = match last {
-        "" => String::new(),
-        last => format!("last-event-id: {last}\r\n"),
-    };
-    let head = format!("GET /v1/changes{query} HTTP/1.1\r\nhost: localhost\r\n{last}\r\n");
-    stream.write_all(head.as_bytes()).expect("it is sent");
-    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
-    let status = lines.next().expect("a status");
-    assert!(status.contains("200"), "{status}");
-    let (mut id, mut data) = (String::new(), None);
-    lines.filter_map(move |line| {
-        if let Some(text) = line.strip_prefix("id: ") {
-            id = text.to_owned();
-        }
-        if let Some(text) = line.strip_prefix("data: ") {
-            data = Some(text.to_owned());
-        }
-        // An event is whole with the empty line behind it.
-        let text = data.take_if(|_| line.is_empty())?;
-        Some((id.clone(), serde_json::from_str(&text).expect("JSON")))
-    })
+    events::follow(&address.to_string(), query, last)
 }
 
 fn refusal(address: SocketAddr, query: &str, last: &str) -> (u16, String) {
@@ -468,10 +445,7 @@ fn who_is_behind_by_more_than_memory_has_is_told_all_of_it_from_the_file() {
     let emails = flat.map(|(_, of)| of["value"]["identifiers"]["email"][0].to_string());
     assert_eq!(emails.collect::<std::collections::BTreeSet<_>>().len(), POSTS * ROWS, "each once");
     let all: Events = follow(address, "?output=profiles", &first.0).take(POSTS * ROWS).collect();
-    let place = |id: &str| -> Vec<u64> {
-        id.split('.').map(|part| part.parse().expect("a number")).collect()
-    };
-    assert!(all.windows(2).all(|two| place(&two[0].0) < place(&two[1].0)));
+    assert!(are_in_order(&all));
     let mut emails: Vec<String> =
         all.iter().map(|(_, of)| of["value"]["identifiers"]["email"][0].to_string()).collect();
     emails.sort();

@@ -6,6 +6,8 @@ mod certificate;
 mod changes;
 #[path = "../serve/client.rs"]
 mod client;
+#[path = "../events/mod.rs"]
+mod events;
 mod flood;
 #[path = "../http/mod.rs"]
 mod http;
