@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 
-use super::amount::{HELD_BYTES, TICK_BYTES};
+use super::amount::{HELD_BYTES, TICK_BYTES, TICK_ROWS};
 use super::live::SharedLive;
 use super::replay::Replay;
 use crate::decode::Decoded;
@@ -43,6 +43,8 @@ pub struct Inbox {
     open_arrivals: Vec<(Micros, u32)>,
     /// What waits in the open batch holds, in bytes.
     open_held: u64,
+    /// Raw rows that it was read from.
+    open_read: u64,
     /// Of the tick that takes the open batch, which one waits for also without rows.
     pub tickets: Vec<Ticket>,
     /// By source, the newest row of chunks that wait.
@@ -83,6 +85,7 @@ impl Default for Inbox {
             open,
             open_arrivals: Vec::new(),
             open_held: 0,
+            open_read: 0,
             tickets: Vec::new(),
             newest: Vec::new(),
             live: None,
@@ -135,6 +138,7 @@ impl Inbox {
         }
         self.newest.extend(decoded.newest.map(|newest| (source as u16, newest)));
         self.open_held += decoded.held;
+        self.open_read += decoded.rows_in;
         self.open.rows.append(&mut decoded.rows);
         if self.is_stored {
             self.open.stored_rejects.extend_from_slice(&decoded.rejects);
@@ -154,7 +158,7 @@ impl Inbox {
 
     /// Whether as much waits as a tick takes.
     pub fn is_full(&self) -> bool {
-        self.open_held >= TICK_BYTES
+        self.open_held >= TICK_BYTES || self.open_read >= TICK_ROWS
     }
 
     /// Whether no more may be added before a tick that is under way is handed over.
@@ -193,6 +197,7 @@ impl Inbox {
             }
             self.ticks += 1;
             self.under_way.insert(tick, std::mem::take(&mut self.open_held));
+            self.open_read = 0;
             let newest = std::mem::take(&mut self.newest);
             if let Some(live) = &self.live {
                 live.add_times(tick, newest);
@@ -242,6 +247,21 @@ mod tests {
             let tick = inbox.ticks() + 1;
             inbox.batch(tick, &SharedCounts::default());
         }
+    }
+
+    #[test]
+    fn rows_that_do_not_count_are_given_to_ticks_too() {
+        let mut inbox = Inbox::default();
+        let dropped = |rows_in: u64| {
+            let arrived = vec![(0, rows_in as u32)];
+            Decoded { rows_in, dropped: rows_in, arrived, ..Decoded::default() }
+        };
+        inbox.add_rows(0, dropped(TICK_ROWS - 1));
+        assert!(!inbox.is_full());
+        inbox.add_rows(0, dropped(1));
+        assert!(inbox.is_full() && !inbox.holds_back());
+        inbox.batch(1, &SharedCounts::default());
+        assert!(!inbox.is_full());
     }
 
     #[test]
