@@ -2,6 +2,12 @@
 
 /// Of a column whose values are such amounts, one of them and the expression that reads them.
 pub fn told<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
+    let (example, point) = pointed(texts)?;
+    Some((example, in_sql(name, point, texts.iter().any(|text| is_in_parentheses(text)))))
+}
+
+/// Of a column whose values are such amounts, one of them and what stands before cents.
+pub fn pointed<'a>(texts: &[&'a str]) -> Option<(&'a str, char)> {
     let read: Vec<Amount> = texts.iter().map(|text| amount(text)).collect::<Option<_>>()?;
     let mut points = read.iter().filter_map(|of| of.point);
     let point = points.next()?;
@@ -15,7 +21,7 @@ pub fn told<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
     let is_negative = |text: &&&str| is_in_parentheses(text);
     let example =
         texts.iter().find(is_negative).or_else(|| texts.iter().max_by_key(|text| text.len()))?;
-    Some((example, in_sql(name, point, texts.iter().any(|text| is_in_parentheses(text)))))
+    Some((example, point))
 }
 
 /// Whether a text stands in parentheses, which say of an amount that it is less than nothing.

@@ -54,7 +54,7 @@ impl Signs {
             let texts: Vec<&str> = column.texts().filter(|text| !words::is_none(text)).collect();
             let has_points = |format: &String| format.starts_with("%d.%m.");
             let is_day = guess.formats.iter().any(has_points);
-            let amount = amounts::told(&texts, name).filter(|(_, read)| read.contains("',', '.'"));
+            let amount = amounts::pointed(&texts).filter(|(_, point)| *point == ',');
             let day = texts.first().copied().filter(|_| is_day);
             amount.map(|(example, _)| example).or(day).map(|value| (name.clone(), shown(value)))
         };
