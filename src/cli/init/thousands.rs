@@ -2,6 +2,7 @@
 //! would make amounts a thousand times too small.
 
 use selfsame::internals::decode::amounts;
+use selfsame::internals::definition::sql::parse::name_in_sql;
 
 use super::fit::Guess;
 use super::guess::is_code;
@@ -26,21 +27,23 @@ pub fn take_thousands(sample: &Sample, fields: &mut [(String, Guess)]) {
         let is_decimal = guess.data_type.starts_with("\"decimal(");
         let is_text = guess.data_type == "text" && !is_code(name);
         let Some(example) = thousands(column).filter(|_| is_decimal || is_text) else { continue };
-        let read = format!("cast(replace({name}, '.', '') as bigint)");
-        let hint = format!("`derive: {{{name}_number: \"{read}\"}}` reads them");
+        // What stands for none is no number.
+        let cast = if column.texts().any(words::is_none) { "try_cast" } else { "cast" };
+        let read = format!("{cast}(replace({}, '.', '') as bigint)", name_in_sql(name));
         let example = shown(example);
         match &signs.column {
             Some((other, value)) => {
                 let evidence = format!(
                     "whole numbers such as {example}, whose points mark thousands, it seems, since {other} is written as \
-                     {value}: {hint}"
+                     {value}"
                 );
-                *guess = Guess::unsure("text", evidence);
+                *guess = Guess { read: Some(read), ..Guess::unsure("text", evidence) };
             }
             None if is_decimal && signs.semicolons => {
                 guess.is_unsure = true;
                 guess.evidence += &format!(
-                    "; if points mark thousands, as where cells are parted by ;, it is a text, of which {hint}"
+                    "; if points mark thousands, as where cells are parted by ;, it is a text, which \
+                     `{read}` reads"
                 );
             }
             None => {}
@@ -63,13 +66,14 @@ impl Signs {
     }
 }
 
-/// The longest of some texts, where each of them is a whole number, and those that are long have a point before each three
-/// digits.
+/// Of some texts the one with the most digits, where each of them is a whole number, and those that are long have a point before
+/// each three digits.
 fn thousands(column: &SampledColumn) -> Option<&str> {
     let is_text = |cell: &SampledCell| matches!(cell, SampledCell::Text(_));
     let texts = || column.texts().filter(|text| !text.trim().is_empty() && !words::is_none(text));
     let are_so = column.values.iter().flatten().all(is_text) && texts().all(is_grouped);
-    let example = texts().max_by_key(|text| text.len())?;
+    let digits = |text: &&str| text.bytes().filter(u8::is_ascii_digit).count();
+    let example = texts().max_by_key(digits)?;
     (are_so && example.contains('.')).then_some(example)
 }
 
