@@ -124,11 +124,14 @@ fn points_between_thousands_are_no_points_before_cents() {
     // The draft reads them.
     let read = "    derive:\n      umsatz_number: \"cast(replace(umsatz, '.', '') as bigint)\"\n";
     assert!(yaml.contains(read), "{yaml}");
-    assert!(yaml.contains("  umsatz: {from: verkauf, select: sum(umsatz_number)}"), "{yaml}");
+    assert!(
+        yaml.contains("  verkauf_umsatz: {from: verkauf, select: sum(umsatz_number)}"),
+        "{yaml}"
+    );
     selfsame(folder.path(), &["run", "draft.yaml"]).well();
     let said = selfsame(folder.path(), &["get", "kundennr:1", "--spec", "draft.yaml"]).well();
     let profile: Value = serde_json::from_str(&said).expect("JSON");
-    assert_eq!(profile["attributes"]["umsatz"], 12_500 + 2_086);
+    assert_eq!(profile["attributes"]["verkauf_umsatz"], 12_500 + 2_086);
 
     // By commas elsewhere; and by semicolons alone they only may.
     let commas = sales("Kundennr;Preis;Umsatz", &|at| format!("{},50", at + 1));
