@@ -9,10 +9,14 @@ use md5::Md5;
 use sha2::{Digest, Sha256};
 
 /// In lower case.
-const WORDS: [&str; 25] = [
+const WORDS: [&str; 28] = [
     "null",
     "(null)",
     "<null>",
+    "[null]",
+    // As databases export a null, and pandas writes one.
+    r"\n",
+    "<na>",
     "nil",
     "<nil>",
     "none",
@@ -50,7 +54,7 @@ pub(super) fn is_placeholder(text: &str) -> bool {
     let text = text.trim_matches(around);
     // The empty text, -1, 0, 0.0, 00000000-0000-0000-0000-000000000000, 00:00:00:00:00:00, {}, --.
     let is_nothing = |c: char| c.is_whitespace() || "0-–—−_.:{}()+".contains(c);
-    if text == "-1" || text.chars().all(is_nothing) {
+    if text == "-1" || text.chars().all(is_nothing) || is_name_of_a_value(text) {
         return true;
     }
     match text.len() {
@@ -58,6 +62,13 @@ pub(super) fn is_placeholder(text: &str) -> bool {
         HASHED_BY_MD5 | HASHED_BY_SHA256 => is_hashed(text),
         _ => false,
     }
+}
+
+/// Whether it is where a value was to be put, and none was: `{{user_id}}`, `${user_id}`.
+fn is_name_of_a_value(text: &str) -> bool {
+    [("{{", "}}"), ("${", "}")]
+        .iter()
+        .any(|(from, to)| text.starts_with(from) && text.ends_with(to))
 }
 
 /// Hexadecimal digits of an MD5 and of a SHA-256.
@@ -147,6 +158,11 @@ mod tests {
             "\u{feff}",
             "\u{200b}null",
             "—",
+            "\\N",
+            "<NA>",
+            "[null]",
+            "{{ user.id }}",
+            "${user_id}",
         ] {
             assert!(is_placeholder(text), "{text:?}");
         }
@@ -163,6 +179,11 @@ mod tests {
             "object",
             "none@x.org",
             "0x1f",
+            "N",
+            "\\Name",
+            "{{17",
+            "{17}",
+            "$17}",
         ] {
             assert!(!is_placeholder(text), "{text:?}");
         }

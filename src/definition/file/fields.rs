@@ -540,9 +540,9 @@ pub static IDENTIFIER: &[FieldShape] = &[
     field(
         "placeholders",
         Shape::Choice(&["ignore", "keep"]),
-        "What becomes of texts that programs write where there is no value: the empty text, null, nil, none, \
+        "What becomes of texts that programs write where there is no value: the empty text, null, \\N, nil, none, \
          nan, n/a, undefined, unknown, not set, anonymous, anon, guest, true, false, [object Object], [], {}, \
-         -1, and all that is made of zeros, dashes and the marks . _ : + ( ) { } alone, as 0 and 00000000-0000-0000-0000-000000000000; in any \
+         {{user_id}} and the like, -1, and all that is made of zeros, dashes and the marks . _ : + ( ) { } alone, as 0 and 00000000-0000-0000-0000-000000000000; in any \
          case, with spaces or quotes around them, before 'normalize' and behind it; and the MD5 and SHA-256 of these in hexadecimal digits, as \
          exports of hashed e-mails have them. They are no identifier \
          at all, in decisions neither, unless a type keeps them. Default: ignore.",
