@@ -9,7 +9,7 @@ use selfsame::internals::plan::Format;
 use super::fit::Guess;
 use super::places;
 use super::roles::{self, DraftSource};
-use super::sample::{Origin, Sample};
+use super::sample::{Origin, Sample, SampledColumn};
 use super::texts::quoted;
 
 pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, folder: &Path) {
@@ -81,7 +81,9 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
     if let Some(condition) = &source.deleted {
         say(format!("    deleted: {condition}    # ? rows say so"));
     }
-    if let Some(of) = &source.kinds {
+    if are_changes(sample) {
+        say("    # ? changes of a table, it seems: docs/guide.md of selfsame reads such as records (Changes of a database)".to_owned());
+    } else if let Some(of) = &source.kinds {
         let column = &source.fields[of.column].0;
         let some: Vec<&str> = of.values.iter().take(3).map(String::as_str).collect();
         let more = if of.values.len() > some.len() { ", …" } else { "" };
@@ -120,6 +122,16 @@ pub fn write_source(yaml: &mut String, sample: &Sample, source: &DraftSource, fo
     for (_, name, read) in derived {
         say(format!("      {name}: {}", quoted(read)));
     }
+}
+
+/// Whether rows say what a row of a table was before a change of it and is after, as Debezium's do.
+fn are_changes(sample: &Sample) -> bool {
+    let has = |part: &str| sample.columns.iter().any(|column| column.path.starts_with(part));
+    ["", "payload."].iter().any(|above| {
+        let is_op = |column: &SampledColumn| column.path == format!("{above}op");
+        sample.columns.iter().any(is_op)
+            && ["before.", "after."].iter().all(|part| has(&format!("{above}{part}")))
+    })
 }
 
 /// Whether values have no offset, so that they are what clocks show.
