@@ -13,7 +13,7 @@ use super::texts::shown;
 
 /// Patterns that say when, with a time. A number of a day that may as well be that of a month is not sure.
 #[rustfmt::skip]
-const TIMES: [(&str, bool); 42] = [
+const TIMES: [(&str, bool); 55] = [
     ("%Y-%m-%d %H:%M:%S", true), ("%Y-%m-%dT%H:%M:%S", true), ("%Y-%m-%d %H:%M", true),
     ("%d.%m.%Y %H:%M:%S", true), ("%d.%m.%Y %H:%M", true), ("%d.%m.%y %H:%M:%S", true), ("%d.%m.%y %H:%M", true),
     ("%d.%m.%Y, %H:%M:%S", true), ("%d.%m.%Y, %H:%M", true), ("%d.%m.%Y %H:%M:%S%.f", true),
@@ -26,8 +26,15 @@ const TIMES: [(&str, bool); 42] = [
     ("%d-%m-%Y %H:%M:%S", false), ("%d-%m-%Y %H:%M", false), ("%d-%b-%Y %H:%M:%S", true), ("%d %b %Y %H:%M:%S", true),
     ("%b %d, %Y %I:%M %p", true), ("%B %d, %Y %I:%M:%S %p", true), ("%d %b %Y %H:%M", true),
     ("%a, %d %b %Y %H:%M:%S %z", true), ("%a, %d %b %Y %H:%M:%S %Z", true), ("%d %b %Y %H:%M:%S %z", true),
-    ("%d/%b/%Y:%H:%M:%S %z", true), ("%a %b %d %H:%M:%S %z %Y", true),
+    ("%d/%b/%Y:%H:%M:%S %z", true), ("[%d/%b/%Y:%H:%M:%S %z]", true), ("%a %b %d %H:%M:%S %z %Y", true),
+    ("%a %b %d %Y %H:%M:%S GMT%z", true), ("%d-%b-%y %I.%M.%S%.f %p", true), ("%d/%m/%Y %Hh%M", false),
+    ("%Y%m%dT%H%M%S%#z", true), ("%Y%m%dT%H%M%S", true), ("%Y%m%d %H%M%S", true), ("%Y%m%d%H%M%S", false),
+    ("%Y%m%d%H%M", false), ("%Y-%m-%d %I:%M %p", true), ("%Y-%m-%d %I:%M:%S %p", true), ("%b %d, %Y, %I:%M %p", true),
+    ("%b %d, %Y, %I:%M:%S %p", true),
 ];
+
+/// Those that read a number: what has such a name is a time, and what has none may be anything.
+const DIGITS: [&str; 3] = ["%Y%m%d", "%Y%m%d%H%M%S", "%Y%m%d%H%M"];
 
 /// Patterns that say a day.
 #[rustfmt::skip]
@@ -101,7 +108,7 @@ pub fn seem(texts: &[&str]) -> bool {
             text.split(|of: char| !of.is_ascii_digit()).filter(|part| !part.is_empty()).collect();
         let is_year =
             |part: &&str| part.len() == 4 && (part.starts_with("19") || part.starts_with("20"));
-        text.len() <= 60
+        text.len() <= 80
             && numbers.iter().any(is_year)
             && numbers.iter().any(|part| part.len() <= 2)
     };
@@ -127,8 +134,9 @@ fn candidates(texts: &[&str], is_named: bool) -> Vec<Candidate> {
     let all = all.chain(DAYS.map(|of| (of, true))).chain([(("iso", true), false)]);
     let of = |((format, is_sure), is_day): ((&'static str, bool), bool)| {
         // Numbers with points between them are versions, too.
-        let is_short = is_day && (format.contains("%y") || format == "%Y%m%d");
-        if is_short && !is_named || are_numbers && format != "%Y%m%d" {
+        let is_digits = DIGITS.contains(&format);
+        let is_short = is_day && format.contains("%y") || is_digits;
+        if is_short && !is_named || are_numbers && !is_digits {
             return None;
         }
         let is_tried = some.iter().any(|text| reads(format, text.trim()));
@@ -259,7 +267,7 @@ mod tests {
     #[test]
     fn usual_times_have_a_format_that_reads_them() {
         #[rustfmt::skip]
-        let cases: [(&[&str], &str, &[&str], bool); 31] = [
+        let cases: [(&[&str], &str, &[&str], bool); 40] = [
             (&["2018-09-01T12:29:00Z"], "timestamp", &[], false),
             (&[" 2018-09-01T12:29:00Z"], "timestamp", &["rfc3339"], false),
             (&["2018-09-01T12:29:00.367278"], "timestamp", &["iso"], true),
@@ -279,6 +287,15 @@ mod tests {
             (&["Sat, 01 Sep 2018 12:29:00 +0200"], "timestamp", &["%a, %d %b %Y %H:%M:%S %z"], false),
             (&["Sat, 01 Sep 2018 12:29:00 GMT"], "timestamp", &["%a, %d %b %Y %H:%M:%S %Z"], false),
             (&["01/Sep/2018:12:29:00 +0200"], "timestamp", &["%d/%b/%Y:%H:%M:%S %z"], false),
+            (&["[01/Sep/2018:12:29:00 +0200]"], "timestamp", &["[%d/%b/%Y:%H:%M:%S %z]"], false),
+            (&["Sat Sep 01 2018 12:29:00 GMT+0200"], "timestamp", &["%a %b %d %Y %H:%M:%S GMT%z"], false),
+            (&["01-SEP-18 12.29.00.000000 PM"], "timestamp", &["%d-%b-%y %I.%M.%S%.f %p"], true),
+            (&["13/09/2018 12h29"], "timestamp", &["%d/%m/%Y %Hh%M"], true),
+            (&["20180901T122900Z"], "timestamp", &["%Y%m%dT%H%M%S%#z"], false),
+            (&["20180901T122900"], "timestamp", &["%Y%m%dT%H%M%S"], true),
+            (&["2018-09-01 12:29 PM"], "timestamp", &["%Y-%m-%d %I:%M %p"], true),
+            (&["Sep 1, 2018, 12:29:00 PM"], "timestamp", &["%b %d, %Y, %I:%M:%S %p"], true),
+            (&["20180901122900"], "timestamp", &["%Y%m%d%H%M%S"], true),
             (&["Sep 1, 2018"], "date", &["%b %d, %Y"], false),
             (&["September 1, 2018"], "date", &["%B %d, %Y"], false),
             (&["1. September 2018"], "date", &["%d. %B %Y"], false),
@@ -328,5 +345,6 @@ mod tests {
     fn numbers_with_points_are_days_by_their_name_alone() {
         assert!(matches!(told(&["1.2.10", "10.12.13"], "version"), ValueFit::None));
         assert!(matches!(told(&["20180901"], "number"), ValueFit::None));
+        assert!(matches!(told(&["20180901122900"], "number"), ValueFit::None));
     }
 }
