@@ -6,9 +6,11 @@ mod program;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use md5::{Digest, Md5};
 use program::outputs::{folded, values};
 use program::selfsame;
 use serde_json::Value;
+use sha2::Sha256;
 
 /// Writes files below a folder.
 fn write(folder: &Path, files: &[(&str, String)]) {
@@ -278,5 +280,196 @@ fn columns_that_say_that_a_record_is_gone_delete_it() {
         )]);
         assert!(yaml.contains(&format!("    deleted: {condition}    # ? rows say so\n")), "{yaml}");
         assert_eq!(profiles(folder.path()).len(), 29, "{yaml}");
+    }
+}
+
+#[test]
+fn a_header_may_ask_questions_and_give_examples() {
+    for named in [
+        "How likely are you to recommend our company to a friend or a colleague? (0-10)",
+        "E-mail (name@company.org)",
+        "2024",
+    ] {
+        let (folder, yaml) = drafted(&[(
+            "answers.csv",
+            rows(&format!("answered_at,customer_id,{named}"), 20, |at| {
+                let third =
+                    if named.contains('@') { format!("p{at}@x.org") } else { at.to_string() };
+                format!("2025-07-05T10:00:{at:02}Z,c{at},{third}")
+            }),
+        )]);
+        assert!(!yaml.contains("    columns: "), "{yaml}");
+        assert!(yaml.contains("# 20 rows were looked at\n"), "{yaml}");
+        assert!(yaml.contains("    time: answered_at    # the only timestamp\n"), "{yaml}");
+        assert_eq!(profiles(folder.path()).len(), 20, "{yaml}");
+    }
+}
+
+#[test]
+fn addresses_in_lists_are_their_owners() {
+    let contacts = (0..10).fold(String::new(), |text, at| {
+        text + &format!(
+            "{{\"contact_id\":\"c{at}\",\"emails\":[\"p{at}@x.org\",\"P{at}@y.org\",null],\"recipients\":[\"z@x.org\"]}}\n"
+        )
+    });
+    let orders = rows("order_id,email", 10, |at| format!("o{at},p{at}@y.org"));
+    let (folder, yaml) = drafted(&[("contacts.ndjson", contacts), ("orders.csv", orders)]);
+    let tied = identity(&yaml);
+    assert!(tied.contains(&"{contacts: emails, orders: email}"), "{yaml}");
+    assert!(yaml.contains("20 of 20 values in lists are e-mail addresses; ? all in one"), "{yaml}");
+    // Whom a message went to are several people.
+    let people = profiles(folder.path());
+    assert_eq!(people.len(), 10, "{yaml}");
+    assert!(people.values().all(|of| of["attributes"]["orders_rows"] == 1), "{people:?}");
+}
+
+#[test]
+fn words_for_none_do_not_hide_addresses_and_what_is_cloned_is_nobody() {
+    let (folder, yaml) = drafted(&[(
+        "visits.csv",
+        rows("at,remote_user,ssh_url", 40, |at| {
+            let user = if at % 4 == 0 { format!("p{at}@x.org") } else { "-".to_owned() };
+            format!("2025-07-05T10:00:{at:02}Z,{user},git@github.com:octo/cat.git")
+        }),
+    )]);
+    assert_eq!(identity(&yaml), ["{visits: remote_user}"], "{yaml}");
+    assert!(yaml.contains("visits.remote_user: 10 of 40 values are e-mail addresses; ? 30 are something else, such as '-',"), "{yaml}");
+    assert_eq!(profiles(folder.path()).len(), 10, "{yaml}");
+}
+
+#[test]
+fn what_would_be_one_row_of_many_people_is_refused_with_what_makes_rows_of_it() {
+    let each = |row: &dyn Fn(usize) -> String| (0..5).map(row).collect::<Vec<_>>().join(",");
+    let by_key = each(&|at| format!("\"u{at}\":{{\"email\":\"p{at}@x.org\",\"seen\":{at}}}"));
+    let lists = each(&|at| format!("[{at},\"p{at}@x.org\"]"));
+    for (name, text, remedy) in [
+        ("users.json", format!("{{{by_key}}}"), "jq -c 'to_entries[] | {key} + .value'"),
+        ("users.json", format!("{{\"users\":{{{by_key}}}}}"), "jq -c '.\"users\" | to_entries[]"),
+        ("users.json", format!("[[\"id\",\"email\"],{lists}]"), "jq -r '.[] | @csv'"),
+        (
+            "users.csv",
+            rows("id;email;city", 5, |at| format!("{at};p{at}@x.org;Ulm;")),
+            "its header names 3 columns, and most of its rows have 4 cells: give it as many, as by sed '1s/\\r*$/;/'",
+        ),
+    ] {
+        let said = refused(&[(name, text)]);
+        assert!(said.contains(remedy), "{remedy}\n{said}");
+    }
+}
+
+#[test]
+fn changes_of_a_table_are_told_with_where_to_read_on() {
+    let changes = (0..30).fold(String::new(), |text, at| {
+        let row = format!("{{\"id\":{},\"email\":\"p{}@x.org\"}}", at % 10, at % 10);
+        let (before, after, op) = match at {
+            ..10 => ("null", row.as_str(), "c"),
+            10..20 => (row.as_str(), row.as_str(), "u"),
+            _ => (row.as_str(), "null", "d"),
+        };
+        text + &format!("{{\"before\":{before},\"after\":{after},\"op\":\"{op}\",\"ts_ms\":1751710000{at:03}}}\n")
+    });
+    let (_, yaml) = drafted(&[("customers.ndjson", changes)]);
+    assert!(yaml.contains("    # ? changes of a table, it seems: docs/guide.md"), "{yaml}");
+    let guide = std::fs::read_to_string("docs/guide.md").expect("the guide");
+    assert!(guide.contains("\n## Changes of a database\n"));
+}
+
+#[test]
+fn what_kind_a_browser_is_makes_nobody_of_strangers() {
+    let kinds = ["Chrome", "Mobile Safari", "Firefox"];
+    let (folder, yaml) = drafted(&[(
+        "visits.csv",
+        rows("visit_id,at,email,client,browser,device,device_model_id,cookie", 120, |at| {
+            format!(
+                "{at},2025-07-05T10:00:{:02}Z,p{}@x.org,{},{} {},iPhone{},{},c{}",
+                at % 60,
+                at % 40,
+                ["web", "ios"][at % 2],
+                kinds[at % 3],
+                at % 7,
+                at % 11,
+                at % 13,
+                at % 40
+            )
+        }),
+    )]);
+    assert_eq!(identity(&yaml), ["{visits: email}", "{visits: cookie}"], "{yaml}");
+    assert!(
+        yaml.contains("left out: visits.client: most of its values stand beside more"),
+        "{yaml}"
+    );
+    assert!(yaml.contains("left out: visits.device_model_id: most of its values stand beside more than 3 different email each"), "{yaml}");
+    // Others may have the same one, also where an address is all that says who somebody is.
+    assert!(yaml.contains("    shared_after: 10    # ?"), "{yaml}");
+    assert_eq!(profiles(folder.path()).len(), 40, "{yaml}");
+}
+
+#[test]
+fn hashes_of_addresses_meet_the_addresses() {
+    let sha256 = |text: &str| const_hex::encode(Sha256::digest(text));
+    let md5 = |text: &str| const_hex::encode(Md5::digest(text)).to_uppercase();
+    for (column, hash) in
+        [("hashed_email", &sha256 as &dyn Fn(&str) -> String), ("email_md5", &md5)]
+    {
+        let (folder, yaml) = drafted(&[
+            ("crm.csv", rows("customer_id,email", 20, |at| format!("c{at},P{at}@x.org"))),
+            (
+                "ads.csv",
+                rows(&format!("click_id,{column}"), 30, |at| {
+                    format!("k{at},{}", hash(&format!("p{}@x.org", at % 10)))
+                }),
+            ),
+        ]);
+        assert!(
+            identity(&yaml).contains(&format!("{{ads: {column}, crm: email}}").as_str()),
+            "{yaml}"
+        );
+        let people = profiles(folder.path());
+        let clicks = |of: &Value| of["attributes"]["ads_rows"].as_u64().expect("a number");
+        assert_eq!(people.values().filter(|of| clicks(of) == 3).count(), 10, "{yaml}\n{people:?}");
+        assert_eq!(people.len(), 20);
+    }
+}
+
+#[test]
+fn numbers_in_marks_of_excels_meet_those_without() {
+    let (folder, yaml) = drafted(&[
+        ("crm.csv", rows("customer_id,email", 20, |at| format!("=\"{:05}\",p{at}@x.org", at + 1))),
+        ("orders.csv", rows("order_no,customer_id", 20, |at| format!("o{at},{:05}", at + 1))),
+    ]);
+    assert!(yaml.contains("# =\"00017\" is 00017, as Excel is told\n"), "{yaml}");
+    let people = profiles(folder.path());
+    assert_eq!(people.len(), 20, "{yaml}");
+    assert!(people.values().all(|of| of["identifiers"]["email"][0].is_string()), "{people:?}");
+}
+
+#[test]
+fn two_people_who_stand_in_one_row_are_two() {
+    for (head, one, other, people) in [
+        ("from_email,to_email", 1, 30, 30),
+        ("host_email,invitee_email", 3, 30, 30),
+        ("buyer_email,seller_email", 30, 7, 30),
+    ] {
+        let (folder, yaml) = drafted(&[(
+            "calls.csv",
+            rows(&format!("call_id,at,{head}"), 60, |at| {
+                format!("k{at},2025-07-05T10:00:{at:02}Z,a{}@x.org,b{}@x.org", at % one, at % other)
+            }),
+        )]);
+        assert!(yaml.contains(" it says somebody else than "), "{yaml}");
+        assert!(yaml.contains("  # ? left out: calls."), "{yaml}");
+        assert_eq!(profiles(folder.path()).len(), people, "{yaml}");
+    }
+    // Who has two addresses, and who has things sent to somebody else now and then.
+    for (second, people) in [("b{}@x.org", 30), ("a{}@x.org", 30)] {
+        let (folder, yaml) = drafted(&[(
+            "orders.csv",
+            rows("order_id,at,billing_email,shipping_email", 60, |at| {
+                let second = second.replace("{}", &(at % 30).to_string());
+                format!("o{at},2025-07-05T10:00:{at:02}Z,a{}@x.org,{second}", at % 30)
+            }),
+        )]);
+        assert_eq!(identity(&yaml), ["{orders: [billing_email, shipping_email]}"], "{yaml}");
+        assert_eq!(profiles(folder.path()).len(), people, "{yaml}");
     }
 }

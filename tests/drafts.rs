@@ -10,10 +10,11 @@ use std::process::Command;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Decimal128Array, Float64Array, RecordBatch, StringArray, StructArray,
-    TimestampMillisecondArray,
+    ArrayRef, BinaryArray, Decimal128Array, Decimal256Array, FixedSizeBinaryArray, Float64Array,
+    Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder, StructArray,
+    Time64MicrosecondArray, TimestampMicrosecondArray, TimestampMillisecondArray, UInt64Array,
 };
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, i256};
 use broker::client::{Message, make_topic, produce, unique};
 use parquet::arrow::ArrowWriter;
 use program::{State, records, selfsame};
@@ -81,7 +82,7 @@ fn parquet_files_are_drafted_by_the_types_that_they_are_stored_in() {
     );
     selfsame(at, &["init", "data", "-o", "drafted.yaml"]).well();
     let yaml = std::fs::read_to_string(at.join("drafted.yaml")).expect("a draft");
-    for said in ["format: parquet", "decimal(12,2)", "[.]0$", "place.city", "time: ordered_at"] {
+    for said in ["format: parquet", "decimal(12,2)", "[.]0+$", "place.city", "time: ordered_at"] {
         assert!(yaml.contains(said), "{said}\n{yaml}");
     }
     selfsame(at, &["check", "drafted.yaml"]).well();
@@ -93,6 +94,65 @@ fn parquet_files_are_drafted_by_the_types_that_they_are_stored_in() {
     std::fs::write(at.join("data/broken.parquet"), b"PAR1 and no more").expect("a file");
     let said = selfsame(at, &["init", "data/broken.parquet"]).badly();
     assert!(said.contains("broken.parquet: not readable as Parquet"), "{said}");
+}
+
+#[test]
+fn no_row_is_lost_for_the_type_that_a_column_is_stored_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = folder.path();
+    std::fs::create_dir(at.join("data")).expect("a folder");
+    let customers = [17_850, 17_851, 17_850].map(|of: i128| of * 10_i128.pow(10));
+    let customers = Decimal128Array::from(customers.to_vec()).with_precision_and_scale(38, 10);
+    let customers: ArrayRef = Arc::new(customers.expect("digits"));
+    let uuids = FixedSizeBinaryArray::try_from_iter([[1_u8; 16], [2; 16], [3; 16]].iter());
+    // As some programs store texts.
+    let mails = BinaryArray::from_vec(vec![b"a@x.org", b"b@x.org", b"a@x.org"]);
+    let bytes = BinaryArray::from_vec(vec![b"\xff\x00", b"\xff\x01", b"\xff\x02"]);
+    let wide = Decimal256Array::from(vec![i256::from_string(&"7".repeat(50)).expect("digits"); 3]);
+    let wide = wide.with_precision_and_scale(60, 10).expect("digits");
+    let mut aliases = ListBuilder::new(StringBuilder::new());
+    for of in ["a@y.org", "b@y.org", "a@z.org"] {
+        aliases.append_value([Some(of), None]);
+    }
+    let at_noon = 1_735_776_000_000_000;
+    let times = |last: i64| -> ArrayRef {
+        Arc::new(TimestampMicrosecondArray::from(vec![at_noon, at_noon + 1, last]))
+    };
+    write(
+        &at.join("data/orders.parquet"),
+        vec![
+            ("order_id", Arc::new(uuids.expect("16 bytes each"))),
+            // As databases export numbers of whose size they say nothing.
+            ("CUSTOMER_ID", customers),
+            ("mail", Arc::new(mails)),
+            ("emails", Arc::new(aliases.finish())),
+            ("flags", Arc::new(UInt64Array::from(vec![u64::MAX, 1, 2]))),
+            ("picture", Arc::new(bytes)),
+            ("total", Arc::new(wide)),
+            ("opens", Arc::new(Time64MicrosecondArray::from(vec![1, 2, 3]))),
+            ("ordered_at", times(at_noon + 2)),
+            ("until", times(i64::MAX / 4)),
+            ("made_at", Arc::new(Int64Array::from(vec![1_735_776_000_000_000_000; 3]))),
+        ],
+    );
+    selfsame(at, &["init", "data", "-o", "drafted.yaml"]).well();
+    let yaml = std::fs::read_to_string(at.join("drafted.yaml")).expect("a draft");
+    for said in [
+        "    id: order_id    # 3 different in 3 values",
+        "      opens: text    #",
+        "      flags: \"decimal(20,0)\"    #",
+        "    # ? picture has values that no field holds, such as bytes that are no text: there is no field of it\n",
+        "      until: text    # ? 2 of 3 values fit timestamp, and others, such as ",
+        "      emails: \"[text]\"    #",
+        "      made_at: {type: timestamp, format: epoch_ns}    #",
+    ] {
+        assert!(yaml.contains(said), "{said}\n{yaml}");
+    }
+    selfsame(at, &["run", "drafted.yaml", "--clock", "event"]).well();
+    assert_eq!(records(&at.join("out/rejects.ndjson")).len(), 0, "{yaml}");
+    let expected =
+        set(&[&["17850", "a@x.org", "a@y.org", "a@z.org"], &["17851", "b@x.org", "b@y.org"]]);
+    assert_eq!(people(at), expected, "{yaml}");
 }
 
 #[test]

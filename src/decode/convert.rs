@@ -29,13 +29,16 @@ use crate::time::{day_in_years, in_years};
 pub(super) type Faults = Vec<(usize, ScalarFault)>;
 
 pub(super) fn convert(found: &ArrayRef, wanted: &Type, time_zone: &Arc<str>) -> (ArrayRef, Faults) {
+    // A text is read as the JSON that it holds; a UUID holds none.
+    let is_uuid = matches!(found.data_type(), DataType::FixedSizeBinary(16));
+    let is_text = !(is_uuid && *wanted == Type::Json);
     let found = &plain(found);
     match (found.data_type(), wanted) {
         // Such as an empty column of pandas. By Arrow none of its values is null.
         (DataType::Null, _) => {
             (new_null_array(&wanted.arrow(time_zone), found.len()), Faults::new())
         }
-        (DataType::LargeUtf8, _) => {
+        (DataType::LargeUtf8, _) if is_text => {
             let text = found.as_string::<i64>();
             from_texts(text.iter().map(|text| text.map(Ok)), wanted, time_zone)
         }
@@ -221,8 +224,9 @@ mod tests {
     use crate::columns;
     use crate::row::Datum;
     use arrow::array::{
-        BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
-        TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray, UInt64Array,
+        BinaryArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float64Array, Int64Array,
+        StringArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
+        UInt64Array,
     };
     use arrow::datatypes::Int64Type;
 
@@ -292,6 +296,11 @@ mod tests {
         let (values, faults) = read(StringArray::from(vec!["0.29", "x"]), Type::Decimal(12, 2));
         assert_eq!(values, [Some(Datum::decimal(29)), None]);
         assert_eq!(faults, ["1 wrong_type expected a decimal(12,2): x is not a number"]);
+
+        let uuid = FixedSizeBinaryArray::try_from_iter([[0x1f_u8; 16]].iter()).expect("16 bytes");
+        let (values, faults) = read(uuid, Type::Json);
+        let text = "\"1f1f1f1f-1f1f-1f1f-1f1f-1f1f1f1f1f1f\"";
+        assert_eq!((values, faults.len()), (vec![Some(Datum::Text(text.into()))], 0));
 
         let (values, faults) = read(BinaryArray::from(vec![&b"ok"[..], b"\xff"]), Type::Text);
         assert_eq!(values, [Some(Datum::Text("ok".into())), None]);

@@ -40,6 +40,7 @@ mod scalar;
 pub mod stored;
 #[cfg(test)]
 mod together;
+pub mod tried;
 mod unnest;
 mod written;
 

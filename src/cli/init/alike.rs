@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use selfsame::internals::plan::Format;
 
 use super::places;
-use super::sample::{Origin, Sample, SampledColumn};
+use super::sample::{Origin, SHOWN, Sample, SampledColumn};
 use super::texts::shown;
 
 /// In what columns of files differ that are alike otherwise.
@@ -48,6 +48,10 @@ pub fn add(samples: &mut Vec<Sample>, sample: Sample) {
                 // A column without any value may be stored as anything.
                 if of.present() == 0 {
                     of.stored = column.stored;
+                } else if let (Some(of), Some(more)) = (&mut of.stored, column.stored) {
+                    of.misfits += more.misfits;
+                    of.unfit.extend(more.unfit);
+                    of.unfit.truncate(SHOWN);
                 }
                 of.values.extend(column.values);
             }
@@ -73,10 +77,11 @@ fn are_one(one: &Sample, other: &Sample) -> bool {
         let common = ours.intersection(&theirs).count();
         return common * 10 >= ours.len().max(theirs.len()) * 8;
     }
+    let data_type = |of: &SampledColumn| of.stored.as_ref().map(|of| of.data_type.clone());
     let is_stored_alike = |column: &SampledColumn| {
         let other = other.columns.iter().find(|of| of.path == column.path);
         other.is_none_or(|of| {
-            of.stored == column.stored || of.present() == 0 || column.present() == 0
+            data_type(of) == data_type(column) || of.present() == 0 || column.present() == 0
         })
     };
     ours == theirs && one.columns.iter().all(is_stored_alike)

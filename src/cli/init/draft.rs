@@ -58,9 +58,12 @@ pub fn draft(
     let mut nobodys = take_phones(samples, &sources, &mut identifiers);
     rows_of_rows(samples, &sources, &staff, &mut identifiers);
     nobodys.extend(staff.tables);
-    // Whatever they are made of, identifiers are texts.
+    // Whatever they are made of, identifiers are texts, or lists of texts.
     for (source, column) in identifiers.iter().flat_map(|of| &of.from) {
-        sources[*source].fields[*column].1.become_text();
+        let guess = &mut sources[*source].fields[*column].1;
+        if !guess.data_type.starts_with("\"[") {
+            guess.become_text();
+        }
     }
     if identifiers.is_empty() {
         return Err(nobody(samples, &sources, &doubted));

@@ -10,7 +10,8 @@ use selfsame::internals::plan::Format;
 use super::fit::{Guess, PartialFit, ValueFit};
 use super::names::{is_id, is_of_phone};
 use super::people::is_of_person;
-use super::sample::{SampledCell, SampledColumn};
+use super::persons::without_point;
+use super::sample::{SampledCell, SampledColumn, StoredType};
 use super::texts::shown;
 use super::{spoiled, times, words};
 
@@ -19,7 +20,7 @@ const MOST: usize = 90;
 
 pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     let present = column.present();
-    if let Some(of) = column.stored.as_ref().filter(|of| *of != "text") {
+    if let Some(of) = column.stored.as_ref().filter(|of| of.data_type != "text") {
         return as_stored(column, of, name);
     }
     if (is_code(name) || is_of_phone(name)) && spoiled::are_spoiled(column) {
@@ -28,7 +29,7 @@ pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
     let number = |is: fn(&SampledCell) -> bool| {
         column.values.iter().flatten().filter(|cell| is(cell)).count()
     };
-    let lists = number(|cell| matches!(cell, SampledCell::List));
+    let lists = number(|cell| matches!(cell, SampledCell::List(_)));
     if number(|cell| matches!(cell, SampledCell::Objects)) > 0 {
         return Guess::unsure("json", "a list of objects: `unnest` makes a row of each");
     }
@@ -176,7 +177,8 @@ fn but_for(fit: &PartialFit, all: usize, name: &str) -> String {
 }
 
 /// A column that has a type.
-fn as_stored(column: &SampledColumn, of: &str, name: &str) -> Guess {
+fn as_stored(column: &SampledColumn, stored: &StoredType, name: &str) -> Guess {
+    let of = stored.data_type.as_str();
     let texts: Vec<&str> = column.texts().collect();
     let distinct: HashSet<&str> = texts.iter().copied().collect();
     let evidence = match texts.first() {
@@ -187,9 +189,28 @@ fn as_stored(column: &SampledColumn, of: &str, name: &str) -> Guess {
         }
         None => format!("stored so, in {}", counted(column.present(), "row", "rows")),
     };
-    // Names of people and things are texts, which is what identifiers are made of.
-    if matches!(of, "integer" | "number") && is_code(name) {
+    // Names of people and things are texts, which is what identifiers are made of. Some databases have decimals for all numbers.
+    let is_whole =
+        || texts.iter().all(|text| without_point(text).bytes().all(|of| of.is_ascii_digit()));
+    let is_number = matches!(of, "integer" | "number") || of.contains("decimal") && is_whole();
+    if is_number && !of.contains('[') && is_code(name) {
         return Guess::new("text", evidence);
+    }
+    // Numbers that count from 1970.
+    if let ValueFit::All(guess) = times::told(&texts, name)
+        && of == "integer"
+    {
+        return guess;
+    }
+    if stored.misfits > 0 {
+        let held = column.present().saturating_sub(stored.misfits);
+        let guess = Guess::new(of, evidence);
+        let fit = PartialFit { held, guess, others: stored.unfit.clone() };
+        let evidence = but_for(&fit, column.present(), name);
+        return Guess {
+            nearly: fit.into_time(column.present()),
+            ..Guess::unsure("text", evidence)
+        };
     }
     let is_unsure = of == "json";
     Guess { is_unsure, ..Guess::new(of, evidence) }

@@ -4,13 +4,17 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashSet};
 
 use super::belongings::is_of_somebody;
+use super::hashed::add_hashed;
 use super::names::{
-    is_dialled, is_email, is_id, is_of_device, is_of_former, is_of_phone, is_phone,
+    is_dialled, is_email, is_id, is_kind_of_device, is_of_device, is_of_former, is_of_phone,
+    is_phone,
 };
+use super::parties::take_parties;
 use super::people::{is_contact, is_of_person, whose};
 use super::persons::persons;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, add, are_counts};
 use super::sample::{Sample, SampledColumn};
+use super::shared::take_shared;
 use super::staff::Staff;
 use super::tally::distinct;
 use super::texts::shown;
@@ -30,6 +34,11 @@ pub fn identifiers(
     for (number, (sample, source)) in all.filter(|(at, _)| !staff.tables.contains_key(at)) {
         for (at, (name, guess)) in source.fields.iter().enumerate() {
             let column = &sample.columns[at];
+            if let Some(what) = listed_addresses(name, column) {
+                let what = format!("{}.{name}: {what}", source.name);
+                add(&mut found, "email", IdentifierKind::Email, (number, at), what);
+                continue;
+            }
             let texts: Vec<&str> = column.texts().collect();
             if texts.is_empty()
                 || matches!(guess.data_type.as_str(), "timestamp" | "date" | "json" | "boolean")
@@ -38,18 +47,17 @@ pub fn identifiers(
                 continue;
             }
             let mails = texts.iter().filter(|text| is_email(text)).count();
+            let values = texts.iter().filter(|text| !words::is_none(text)).count();
+            let are_mails = mails * 2 > values;
             let evidence = |what: String| format!("{}.{name}: {what}", source.name);
             let is_by_name = is_of_phone(name) || is_of_person(&source.called(name));
-            let theirs = || {
-                (is_by_name || mails * 2 > texts.len())
-                    .then(|| staff.told(source, at, column))
-                    .flatten()
-            };
+            let theirs =
+                || (is_by_name || are_mails).then(|| staff.told(source, at, column)).flatten();
             if let Some(why) = theirs() {
                 told.push(why);
             } else if is_by_name && spoiled::are_spoiled(column) {
                 told.push(evidence(spoiled::told(column)));
-            } else if mails * 2 > texts.len() {
+            } else if are_mails {
                 let what = evidence(format!(
                     "{} of {} {} e-mail addresses{}",
                     grouped(mails),
@@ -86,6 +94,9 @@ pub fn identifiers(
             }
         }
     }
+    told.extend(take_parties(samples, sources, &mut found));
+    let is_left_out = |number: usize| staff.tables.contains_key(&number);
+    add_hashed(samples, sources, &is_left_out, &mut found);
     told.extend(few::take_kinds(samples, sources, &found, &mut people));
     let holders = holders(samples, sources, &people);
     people.extend(holders.into_iter().filter(|(of, ..)| !staff.tables.contains_key(of)));
@@ -100,6 +111,7 @@ pub fn identifiers(
         let said = "? nothing else says who somebody is, and these ids come again and again";
         found.iter_mut().for_each(|of| of.evidence.push(said.to_owned()));
     }
+    told.extend(take_shared(samples, sources, &mut found));
     take_former(samples, sources, &mut found);
     found.iter_mut().for_each(|of| ignore_nobody(samples, of));
     found.sort_by_key(|of| of.kind);
@@ -145,7 +157,11 @@ fn ignore_nobody(samples: &[Sample], of: &mut DraftIdentifier) {
     let has_spoiled = columns.iter().any(|column| spoiled::spoiled(column) > 0);
     let nobody: BTreeSet<&str> = texts().filter(|text| words::is_nobody(text)).collect();
     match of.kind {
-        IdentifierKind::Email => of.has_others = texts().any(|text| !text.contains('@')),
+        IdentifierKind::Email => {
+            let items = columns.iter().flat_map(|column| column.items());
+            of.has_others = texts().chain(items).any(|text| !text.contains('@'));
+        }
+        IdentifierKind::EmailHash => {}
         IdentifierKind::Phone => {
             of.ignored.extend(has_spoiled.then(|| spoiled::PHONES.to_owned()));
         }
@@ -154,6 +170,21 @@ fn ignore_nobody(samples: &[Sample], of: &mut DraftIdentifier) {
             of.ignored.extend(has_spoiled.then(|| spoiled::PATTERN.to_owned()));
         }
     }
+}
+
+/// What is said of lists of addresses that are somebody's, as their name says; others are lists of whom a message went to.
+fn listed_addresses(name: &str, column: &SampledColumn) -> Option<String> {
+    #[rustfmt::skip]
+    let names = ["email", "emails", "email_address", "email_addresses", "mail", "mails", "e_mail", "e_mails", "emailaddresses"];
+    let items: Vec<&str> = column.items().collect();
+    let mails = items.iter().filter(|text| is_email(text)).count();
+    (names.contains(&name) && mails * 2 > items.len()).then(|| {
+        let all = counted(items.len(), "value", "values");
+        format!(
+            "{} of {all} in lists are e-mail addresses; ? all in one are one person's",
+            grouped(mails)
+        )
+    })
 }
 
 /// How many of the values are phone numbers, where a column says how somebody is reached, and most of them are.
@@ -223,8 +254,10 @@ fn holders(
 
 /// Whether values are those of browsers, and not of kinds of them.
 fn is_told_apart(name: &str, column: &SampledColumn) -> bool {
-    let all = distinct(column).len();
-    all > 1 && (is_id(name) || all * 20 >= column.present())
+    let values = distinct(column);
+    let all = values.len();
+    let kinds = values.iter().filter(|text| is_kind_of_device(text)).count();
+    all > 1 && kinds * 2 < all && (is_id(name) || all * 20 >= column.present())
 }
 
 /// Where nothing else says who somebody is, ids may that come again and again: those whose name most sources have, else of

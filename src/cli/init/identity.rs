@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::hashed;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind};
 use super::texts::quoted;
 
@@ -30,7 +31,6 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
         }
         writeln!(yaml, "    from: {{{}}}", from.collect::<Vec<_>>().join(", "))
             .expect("to a string");
-        let has_person = identifiers.iter().any(|of| of.kind == IdentifierKind::Person);
         let is_most_trusted = std::ptr::eq(of, &identifiers[0]);
         match of.kind {
             IdentifierKind::Person => {
@@ -50,6 +50,9 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
                 true => "    normalize: nullif(regexp_replace(lower(clean(value)), '^[^@]*$', ''), '')    # what has no @ is none\n",
                 false => "    normalize: lower(clean(value))\n",
             }),
+            IdentifierKind::EmailHash => {
+                writeln!(yaml, "    normalize: {}", hashed::normalize(&of.name)).expect("to a string");
+            }
             IdentifierKind::Phone => yaml.push_str(
                 "    normalize: nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')    # ? e164(value, 'DE') also makes one \
                  of 030 1234567 and +49 30 1234567, by their country\n",
@@ -64,11 +67,11 @@ pub fn write_identity(yaml: &mut String, sources: &[DraftSource], identifiers: &
             writeln!(yaml, "    ignore: [{}]", ignored.join(", ")).expect("to a string");
         }
         let shared = match of.kind {
-            IdentifierKind::Email | IdentifierKind::Phone => Some(5),
+            IdentifierKind::Email | IdentifierKind::EmailHash | IdentifierKind::Phone => Some(5),
             IdentifierKind::Device => Some(10),
             IdentifierKind::Person | IdentifierKind::Row => None,
         };
-        if let Some(shared) = shared.filter(|_| has_person && !is_most_trusted) {
+        if let Some(shared) = shared.filter(|_| !is_most_trusted) {
             writeln!(
                 yaml,
                 "    shared_after: {shared}    # ? what more people share says who nobody is"
@@ -85,8 +88,12 @@ fn read(of: &DraftIdentifier) -> Option<(String, String)> {
         read = "clean(value)".to_owned();
         why.push("some have white space at an end".to_owned());
     }
+    if of.has_marks {
+        read = format!("btrim({read}, '=\"''')");
+        why.push("=\"00017\" is 00017, as Excel is told".to_owned());
+    }
     if of.has_points {
-        read = format!("regexp_replace({read}, '[.]0$', '')");
+        read = format!("regexp_replace({read}, '[.]0+$', '')");
         why.push("17850.0 is 17850".to_owned());
     }
     if let Some(padded) = &of.zeros {

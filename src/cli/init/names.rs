@@ -151,6 +151,18 @@ pub fn is_of_device(name: &str) -> bool {
         || has.iter().any(is_word) && is_name
 }
 
+/// Whether a text says of what kind a browser or a device is, and not which one: `Chrome 126`, `iPhone14,3`.
+pub fn is_kind_of_device(text: &str) -> bool {
+    #[rustfmt::skip]
+    let kinds = [
+        "chrome", "chromium", "safari", "firefox", "edge", "opera", "brave", "vivaldi", "samsung", "internet", "msie", "mozilla",
+        "webkit", "iphone", "ipad", "ipod", "mac", "apple", "android", "pixel", "galaxy", "sm-", "huawei", "xiaomi", "redmi",
+        "oneplus", "nokia", "windows", "linux", "ubuntu", "desktop", "mobile", "tablet", "smart", "phone", "pc", "bot", "other",
+    ];
+    let text = text.trim().to_lowercase();
+    text.contains(' ') || kinds.iter().any(|kind| text.starts_with(kind))
+}
+
 /// Whether a name is one of what somebody was known by before.
 pub fn is_of_former(name: &str) -> bool {
     let former = ["previousid", "previoususerid", "previd", "anonid", "anondistinctid", "aliasid"];
@@ -169,7 +181,8 @@ pub fn is_of_phone(name: &str) -> bool {
         let ends = ["nummer", "number", "num", "nr", "no", ""];
         ends.iter().filter_map(|end| part.strip_suffix(end)).any(|stem| words.contains(&stem))
     };
-    name.split('_').any(is_word)
+    // A cell with a number of its own is an antenna's.
+    !name.ends_with("cell_id") && name.split('_').any(is_word)
 }
 
 /// Whether a name is one of what rows of somebody come to together: money, or how many there were.
@@ -217,10 +230,12 @@ pub fn is_dialled(text: &str) -> bool {
 /// Whether a text may be an e-mail address.
 pub fn is_email(text: &str) -> bool {
     let Some((before, domain)) = text.trim().split_once('@') else { return false };
+    // What programs are cloned from, and messages are numbered by, looks nearly like one: `git@github.com:octo/cat.git`.
+    let is_plain = |of: char| of.is_alphanumeric() || "-._".contains(of);
     !before.is_empty()
+        && !before.contains([' ', ':', '<', '>'])
         && domain.contains('.')
-        && !domain.contains(['@', ' '])
-        && !before.contains(' ')
+        && domain.chars().all(is_plain)
 }
 
 #[cfg(test)]
@@ -243,6 +258,29 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_told_from_what_has_a_mark_like_theirs() {
+        for text in [
+            "ada@home.example",
+            " Ada.O'Neil+tag@x.co.uk ",
+            "用户@例子.广告",
+            "hans@müller.example",
+        ] {
+            assert!(is_email(text), "{text}");
+        }
+        for text in [
+            "git@github.com:octo/cat.git",
+            "https://ada:secret@x.example/",
+            "<17.abc@mail.example>",
+            "ada@home",
+            "@ada.x",
+            "ada at home.example",
+            "a@b@c.example",
+        ] {
+            assert!(!is_email(text), "{text}");
+        }
+    }
+
+    #[test]
     fn names_of_phones_and_devices_are_known_as_exports_write_them() {
         for name in [
             "telefon",
@@ -256,7 +294,12 @@ mod tests {
         ] {
             assert!(is_of_phone(&snake(name)), "{name}");
         }
-        assert!(!is_of_phone("telemetry") && !is_of_phone("number") && !is_of_phone("hotel"));
+        assert!(
+            !is_of_phone("cell_id")
+                && !is_of_phone("telemetry")
+                && !is_of_phone("number")
+                && !is_of_phone("hotel")
+        );
         assert!(
             is_phone("0170 1234567")
                 && is_phone("+1 (555) 010-0199 ext 3")
@@ -274,6 +317,14 @@ mod tests {
             ["user_pseudo_id", "domain_userid", "anonymous_id", "cookie", "fullVisitorId", "idfa"]
         {
             assert!(is_of_device(&snake(name)), "{name}");
+        }
+        for text in
+            ["Chrome 126", "Mobile Safari 17.1", "iPhone14,3", "SM-G998B", "Moto G", "desktop"]
+        {
+            assert!(is_kind_of_device(text), "{text}");
+        }
+        for text in ["c-17", "1751328000.42", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "A17R"] {
+            assert!(!is_kind_of_device(text), "{text}");
         }
         for name in ["device_category", "browser_version", "cookie_consent", "user_id"] {
             assert!(!is_of_device(name), "{name}");

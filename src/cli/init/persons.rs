@@ -20,7 +20,7 @@ pub fn persons(
     let all = |source: &usize, at: &usize| samples[*source].columns[*at].texts();
     let values: Vec<HashSet<&str>> = columns
         .iter()
-        .map(|(source, at, _)| all(source, at).map(without_point).collect())
+        .map(|(source, at, _)| all(source, at).map(without_marks).map(without_point).collect())
         .collect();
     let bare: Vec<Option<HashSet<&str>>> = values.iter().map(without_zeros).collect();
     let mut group: Vec<usize> = (0..columns.len()).collect();
@@ -108,7 +108,10 @@ pub fn persons(
             let from: Vec<(usize, usize)> =
                 members.iter().map(|at| (columns[*at].0, columns[*at].1)).collect();
             let mut texts = from.iter().flat_map(|(source, at)| all(source, at));
-            let has_points = texts.any(|text| without_point(text) != text);
+            let has_points =
+                texts.any(|text| without_point(without_marks(text)) != without_marks(text));
+            let mut texts = from.iter().flat_map(|(source, at)| all(source, at));
+            let has_marks = texts.any(|text| without_marks(text) != text);
             let known: HashSet<&str> =
                 members.iter().flat_map(|at| values[*at].iter().copied()).collect();
             let counts_from_0 = known.len() > 10
@@ -133,6 +136,7 @@ pub fn persons(
                 evidence,
                 counts_from_0,
                 has_points,
+                has_marks,
                 has_space,
                 zeros,
                 has_others: false,
@@ -164,11 +168,23 @@ fn are_beside(
     both.iter().filter(|are_equal| !**are_equal).count() * 2 > both.len()
 }
 
+/// A text without the marks by which Excel leaves its digits as they are: `="00017"`, and `'00017`.
+fn without_marks(text: &str) -> &str {
+    let formula = text.strip_prefix("=\"").and_then(|text| text.strip_suffix('"'));
+    formula.or_else(|| text.strip_prefix('\'')).unwrap_or(text)
+}
+
 /// `17850.0` as `17850`.
-fn without_point(text: &str) -> &str {
-    text.strip_suffix(".0")
-        .filter(|whole| whole.bytes().all(|byte| byte.is_ascii_digit()))
-        .unwrap_or(text)
+pub fn without_point(text: &str) -> &str {
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('.') {
+        Some((whole, zeros))
+            if is_digits(whole) && !zeros.is_empty() && zeros.bytes().all(|of| of == b'0') =>
+        {
+            whole
+        }
+        _ => text,
+    }
 }
 
 /// Numbers without the zeros before them, if those are all that tells some of them from the numbers of others: these have

@@ -72,6 +72,8 @@ pub struct DraftIdentifier {
     pub counts_from_0: bool,
     /// Whether there are whole numbers with a point, which is how those are stored beside which some are missing.
     pub has_points: bool,
+    /// Whether some stand in marks by which Excel leaves their digits as they are.
+    pub has_marks: bool,
     /// Whether some values have white space at an end.
     pub has_space: bool,
     /// Where some have zeros before them without which others have the same: one of those.
@@ -86,6 +88,7 @@ pub struct DraftIdentifier {
 pub enum IdentifierKind {
     Person,
     Email,
+    EmailHash,
     Phone,
     Device,
     /// A row of another source, which is somebody's.
@@ -237,6 +240,7 @@ pub fn add(
             from: vec![from],
             evidence: vec![evidence],
             has_points: false,
+            has_marks: false,
             has_space: false,
             zeros: None,
             counts_from_0: false,

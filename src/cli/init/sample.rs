@@ -9,12 +9,15 @@ use selfsame::internals::plan::Format;
 use selfsame::internals::source::{foreign, text_of};
 use serde_json::{Map, Value};
 
-use super::{letters, odd, preamble};
+use super::{letters, odd, preamble, tables};
 
 /// Rows of a file that are looked at.
 pub const ROWS: usize = 20_000;
-/// And bytes of its text.
-const BYTES: u64 = 64 << 20;
+/// And bytes of it.
+pub const BYTES: u64 = 64 << 20;
+
+/// So many of the values are shown that have no room in the type that they are stored in.
+pub const SHOWN: usize = 3;
 
 /// How deep objects are looked into.
 const DEPTH: usize = 4;
@@ -81,9 +84,19 @@ pub struct SampledColumn {
     /// As a definition writes it.
     pub path: String,
     /// The type that it is stored in, where that says so.
-    pub stored: Option<String>,
+    pub stored: Option<StoredType>,
     /// By row; `None` where it has none.
     pub values: Vec<Option<SampledCell>>,
+}
+
+/// The type that a columnar file has its values in.
+#[derive(Clone, Debug)]
+pub struct StoredType {
+    /// As a definition writes it.
+    pub data_type: String,
+    /// Some of the values that this has no room for, and how many these are.
+    pub unfit: Vec<String>,
+    pub misfits: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -92,8 +105,8 @@ pub enum SampledCell {
     /// As it is written.
     Number(String),
     Boolean(bool),
-    /// A list of texts or numbers.
-    List,
+    /// A list of texts or numbers: the texts.
+    List(Vec<String>),
     /// A list of objects.
     Objects,
     /// An object without a key.
@@ -108,6 +121,15 @@ impl SampledColumn {
             SampledCell::Text(text) | SampledCell::Number(text) => Some(text.as_str()),
             _ => None,
         })
+    }
+
+    /// The texts in lists.
+    pub fn items(&self) -> impl Iterator<Item = &str> {
+        let lists = self.values.iter().flatten().filter_map(|cell| match cell {
+            SampledCell::List(items) => Some(items),
+            _ => None,
+        });
+        lists.flatten().map(String::as_str)
     }
 
     pub fn present(&self) -> usize {
@@ -163,7 +185,13 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
     let mut passed_over = Vec::new();
     let (columns, rows, bad) = match format {
         Format::Json => of_json(text),
-        _ => of_csv(text, &mut form, &mut passed_over),
+        _ => match of_csv(text, &mut form, &mut passed_over) {
+            Ok(of) => of,
+            Err((header, cells)) => {
+                let why = odd::uneven(&name, form.delimiter, &header, &cells);
+                return Err(format!("{name}: {why}"));
+            }
+        },
     };
     if text.trim().is_empty() {
         return Err(format!("{}: it is empty", path.display()));
@@ -172,24 +200,11 @@ pub fn sample(path: &Path) -> Result<Sample, String> {
         return Err(format!("{}: no row of JSON or CSV is found in it", path.display()));
     }
     if let [one] = &columns[..]
-        && is_aligned(one)
+        && let Some(why) = odd::aligned(&one.texts().collect::<Vec<_>>(), path)
     {
-        return Err(format!(
-            "{0}: its cells are parted by runs of spaces, which no delimiter is: make commas of them, as in: sed \
-             's/^ *//; s/ *$//; s/  */,/g' {0} > {1}.csv",
-            path.display(),
-            path.with_extension("").display(),
-        ));
+        return Err(format!("{name}: {why}"));
     }
     Ok(Sample { origin, form, columns, rows, bad, passed_over })
-}
-
-/// Whether the only column of a text is in truth several, set one below the other by spaces.
-fn is_aligned(column: &SampledColumn) -> bool {
-    let cells = |line: &str| line.split_whitespace().count();
-    let number = column.texts().next().map_or(0, cells);
-    let has_runs = column.texts().any(|line| line.trim().contains("  "));
-    number > 1 && has_runs && column.texts().all(|line| cells(line) == number)
 }
 
 fn read(from: &mut impl Read, into: &mut [u8]) -> std::io::Result<usize> {
@@ -218,7 +233,7 @@ fn has_utf_8(bytes: &[u8]) -> bool {
             )
 }
 
-fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
+fn of_json(text: &str) -> SampledRows {
     let lines = text.lines().filter(|line| !line.trim().is_empty()).take(ROWS);
     of_objects(lines.map(|line| match serde_json::from_str(line) {
         Ok(Value::Object(object)) => Some(object),
@@ -226,10 +241,11 @@ fn of_json(text: &str) -> (Vec<SampledColumn>, usize, usize) {
     }))
 }
 
-/// What rows of JSON have, with how many there are, and how many that are none.
-pub fn of_objects(
-    objects: impl Iterator<Item = Option<Map<String, Value>>>,
-) -> (Vec<SampledColumn>, usize, usize) {
+/// What rows have, with how many there are, and how many that are none.
+pub type SampledRows = (Vec<SampledColumn>, usize, usize);
+
+/// What rows of JSON have.
+pub fn of_objects(objects: impl Iterator<Item = Option<Map<String, Value>>>) -> SampledRows {
     let mut order: Vec<String> = Vec::new();
     let mut columns: BTreeMap<String, Vec<Option<SampledCell>>> = BTreeMap::new();
     let (mut rows, mut bad) = (0, 0);
@@ -306,7 +322,10 @@ fn flatten(
             Value::Bool(truth) => Some(SampledCell::Boolean(*truth)),
             Value::Array(items) if items.iter().any(Value::is_object) => Some(SampledCell::Objects),
             Value::Array(items) if items.iter().any(Value::is_array) => Some(SampledCell::Other),
-            Value::Array(_) => Some(SampledCell::List),
+            Value::Array(items) => {
+                let texts = items.iter().filter_map(Value::as_str).map(str::to_owned);
+                Some(SampledCell::List(texts.collect()))
+            }
             Value::Object(inner) if inner.is_empty() => Some(SampledCell::Nothing),
             Value::Object(inner) if depth < DEPTH => {
                 found.push((path.clone(), Some(SampledCell::Other)));
@@ -319,18 +338,19 @@ fn flatten(
     }
 }
 
+/// What rows of cells have. Fails with the header and how many cells most rows have, where these are not as many as it names.
 fn of_csv(
     text: &str,
     form: &mut TextShape,
     passed_over: &mut Vec<String>,
-) -> (Vec<SampledColumn>, usize, usize) {
+) -> Result<SampledRows, (Vec<String>, tables::UsualCells)> {
     form.comment = text.lines().next().filter(|line| line.starts_with('#')).map(|_| b'#');
     let rows: String = text
         .split_inclusive('\n')
         .filter(|line| form.comment.is_none() || !line.starts_with('#'))
         .collect();
     let text = rows.as_str();
-    form.delimiter = delimiter_of(text);
+    form.delimiter = tables::delimiter_of(text);
     let mut reader = csv::ReaderBuilder::new();
     let mut reader = reader
         .has_headers(false)
@@ -338,17 +358,16 @@ fn of_csv(
         .delimiter(form.delimiter)
         .from_reader(text.as_bytes());
     let mut records = reader.records().filter_map(Result::ok);
-    let Some(first) = records.next() else { return (Vec::new(), 0, 0) };
-    // Some programs write numbers of rows into a column without a name.
-    let is_name = |cell: &str| {
-        cell.is_empty() || cell.parse::<f64>().is_err() && !cell.contains('@') && cell.len() < 64
-    };
+    let Some(first) = records.next() else { return Ok((Vec::new(), 0, 0)) };
     let mut names: Vec<String> = first.iter().map(str::to_owned).collect();
     let mut rest: Vec<csv::StringRecord> = records.take(ROWS).collect();
-    if !names.iter().all(|name| is_name(name)) || names.iter().all(String::is_empty) {
+    if !tables::is_header(&first, &rest) {
         names = (1..=names.len()).map(|number| format!("column_{number}")).collect();
         form.columns = Some(names.clone());
         rest.insert(0, first);
+    }
+    if let Some(cells) = tables::uneven(names.len(), &rest).filter(|_| form.columns.is_none()) {
+        return Err((names, cells));
     }
     let bad = rest.iter().filter(|row| row.len() != names.len()).count();
     rest.retain(|row| row.len() == names.len());
@@ -371,26 +390,5 @@ fn of_csv(
     passed_over.extend(told);
     let is_one = |(_, name): &(usize, String)| !name.is_empty() && counts[name] == 1;
     let columns = names.iter().cloned().enumerate().filter(is_one).map(column);
-    (columns.collect(), rest.len(), bad)
-}
-
-/// The one that parts the first lines into as many cells each, and most.
-fn delimiter_of(text: &str) -> u8 {
-    let lines: Vec<&str> = text.lines().filter(|line| !line.is_empty()).take(20).collect();
-    let score = |delimiter: u8| {
-        let mut reader = csv::ReaderBuilder::new();
-        let text = lines.join("\n");
-        let mut reader = reader
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter)
-            .from_reader(text.as_bytes());
-        let counts: Vec<usize> =
-            reader.records().filter_map(Result::ok).map(|row| row.len()).collect();
-        let first = counts.first().copied().unwrap_or(1);
-        (counts.iter().filter(|count| **count == first && first > 1).count(), first)
-    };
-    // Of equals the first is meant.
-    let all = [b',', b';', b'\t', b'|'];
-    all.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(b',')
+    Ok((columns.collect(), rest.len(), bad))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 /// In small letters.
 #[rustfmt::skip]
-const NONE: [&str; 31] = [
-    "-", "--", ".", "?", "n/a", "#n/a", "na", "n.a.", "k.a.", "k. a.", "none", "null", "<null>", "(null)", "nil", "\\n",
+const NONE: [&str; 33] = [
+    "-", "--", ".", "?", "n/a", "#n/a", "na", "n.a.", "k.a.", "k. a.", "none", "null", "<null>", "(null)", "[null]", "nil", "<na>", "\\n",
     "nan", "nat", "unknown", "undefined", "unbekannt", "keine angabe", "keine", "inconnu", "desconocido",
     "not set", "(not set)", "0000-00-00", "0000-00-00 00:00:00",
     "00.00.0000", "00/00/0000",
