@@ -555,6 +555,10 @@ fn who_is_not_known_is_told_with_what_is_near() {
         "error: nobody is known as 'ada@exampel.com'; did you mean email:ada@example.com?\n",
     );
     fails(&["C1", "nobody-at-all"], "error: nobody is known as 'nobody-at-all'\n");
+    fails(
+        &["mail:zoe@example.net"],
+        "error: nobody is known as 'mail:zoe@example.net'; the types of identifiers are: customer, email, device\n",
+    );
     // The corrected record's address, which no row that stands carries.
     fails(&["email:old@example.com"], "error: nobody is known as 'email:old@example.com'\n");
     fails(

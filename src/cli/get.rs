@@ -33,7 +33,10 @@ pub fn get(args: &GetArgs) -> CommandResult {
         }
         LookupResult::Nobody { near } => {
             let hint = match (near.as_slice(), &plan) {
-                ([], Some(plan)) => types_there_are(plan, &args.id),
+                ([], Some(plan)) => {
+                    let types = plan.types_in_place_of(&args.id);
+                    types.map_or_else(String::new, |types| format!("; {types}"))
+                }
                 ([], None) => "; with --spec FILE it is normalised as the definition says".into(),
                 (near, _) => format!("; did you mean {}?", near.join(" or ")),
             };
@@ -41,16 +44,5 @@ pub fn get(args: &GetArgs) -> CommandResult {
             eprintln!("{}", console::shown(&text));
             Ok(ExitCode::FAILURE)
         }
-    }
-}
-
-/// The types of identifiers, where one is asked for that is of none of them.
-fn types_there_are(plan: &Plan, id: &str) -> String {
-    let types: Vec<&str> = plan.identifiers.iter().map(|kind| kind.name.as_str()).collect();
-    match id.split_once(':') {
-        Some((name, _)) if !types.contains(&name) => {
-            format!("; the types of identifiers are: {}", types.join(", "))
-        }
-        _ => String::new(),
     }
 }

@@ -23,8 +23,8 @@ pub enum WhyError {
          keep it in a file, and name that by `files`"
     )]
     Gone { name: String, connector: String },
-    #[error("nobody is known as '{id}'{}", suggested(.near))]
-    Nobody { id: String, near: Vec<String> },
+    #[error("nobody is known as '{id}'{hint}")]
+    Nobody { id: String, hint: String },
     #[error("no {what} is named '{name}': {hint}")]
     NoName { what: &'static str, name: String, hint: String },
     #[error("the condition of segment '{name}': {why}")]

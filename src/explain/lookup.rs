@@ -1,6 +1,6 @@
 //! Who is meant by an id.
 
-use super::error::WhyError;
+use super::error::{WhyError, suggested};
 use super::inquiry::Inquiry;
 use crate::decode::identifiers::normalised;
 use crate::identity::whole::{WholeMember, name};
@@ -34,7 +34,13 @@ impl Inquiry {
     }
 
     pub fn nobody(&self, id: &str) -> WhyError {
-        WhyError::Nobody { id: id.to_owned(), near: self.near(id) }
+        let near = self.near(id);
+        let types = || self.plan.types_in_place_of(id).map(|types| format!("; {types}"));
+        let hint = match near.is_empty() {
+            true => types().unwrap_or_default(),
+            false => suggested(&near),
+        };
+        WhyError::Nobody { id: id.to_owned(), hint }
     }
 
     fn find(&self, id: &str) -> Option<IdentifierHash> {

@@ -46,7 +46,7 @@ impl RankedPopulation {
     }
 
     pub fn see(&mut self, evaluated: &Evaluated) {
-        let Evaluated { was, is } = evaluated;
+        let Evaluated { was, is, .. } = evaluated;
         for gone in was.people.ids() {
             self.people.remove(gone);
         }

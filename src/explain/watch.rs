@@ -95,7 +95,7 @@ impl SeenPerson {
         if let Some(population) = &mut self.population {
             population.see(evaluated);
         }
-        let Evaluated { was, is } = evaluated;
+        let Evaluated { was, is, .. } = evaluated;
         if self.id.is_some_and(|id| was.people.contains(&id)) {
             self.person = None;
         }

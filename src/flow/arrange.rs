@@ -208,14 +208,23 @@ fn exertion(standing: Arc<AtomicUsize>) -> ExertionLogic {
     })
 }
 
-/// Visits the changes of a tick, key by key in order, each key's in the order of the values.
-pub fn each_change<K: Key, V: BatchContainer>(
-    span: &IndexSpan<K, V>,
-    mut visit: impl FnMut(&K, V::ReadItem<'_>, Diff),
-) {
-    let Some(batch) = &span.inner else { return };
-    let mut cursor = batch.cursor();
-    while let Some(key) = cursor.get_key(batch) {
+/// The changes of a tick, key by key in order.
+pub struct SpanChanges<K: Key, V: BatchContainer> {
+    batch: Option<IndexBatch<K, V>>,
+    cursor: Option<<IndexBatch<K, V> as Navigable>::Cursor>,
+}
+
+impl<K: Key, V: BatchContainer> SpanChanges<K, V> {
+    /// There may be none.
+    pub fn new(span: Option<&IndexSpan<K, V>>) -> Self {
+        let batch = span.and_then(|span| span.inner.clone());
+        SpanChanges { cursor: batch.as_ref().map(Navigable::cursor), batch }
+    }
+
+    /// Visits the changes of the next key, in the order of the values; whether there is one.
+    pub fn next(&mut self, mut visit: impl FnMut(&K, V::ReadItem<'_>, Diff)) -> bool {
+        let (Some(batch), Some(cursor)) = (&self.batch, &mut self.cursor) else { return false };
+        let Some(key) = cursor.get_key(batch) else { return false };
         while let Some(value) = cursor.get_val(batch) {
             let mut sum = 0;
             cursor.map_times(batch, |_, diff| sum += *diff);
@@ -223,5 +232,17 @@ pub fn each_change<K: Key, V: BatchContainer>(
             cursor.step_val(batch);
         }
         cursor.step_key(batch);
+        true
+    }
+
+    /// Those of some keys, which come in order, that nothing changes.
+    pub fn others(&self, keys: impl Iterator<Item = K>) -> Vec<K> {
+        let Some(batch) = &self.batch else { return keys.collect() };
+        let mut cursor = batch.cursor();
+        let mut is_changed = |key: &K| {
+            cursor.seek_key(batch, key);
+            cursor.get_key(batch) == Some(key)
+        };
+        keys.filter(|key| !is_changed(key)).collect()
     }
 }

@@ -28,7 +28,7 @@ use crate::state::batch::Batch;
 use crate::state::entries::{LookTimes, StateSize};
 use crate::time::Tick;
 
-pub use arrange::{Index, IndexSpan, IndexTrace, Key, arranged, each_change};
+pub use arrange::{Index, IndexSpan, IndexTrace, Key, SpanChanges, arranged};
 pub use differential_dataflow::AsCollection;
 pub use differential_dataflow::consolidation::consolidate;
 #[cfg(test)]
@@ -39,7 +39,10 @@ pub use packed::{Packed, PackedList};
 pub use pieces::Pieces;
 pub use saved::Saving;
 pub use shared::{Imported, Reading, Shared, SnapshotError};
-pub use ticks::{Barrier, WholeTick, behind_barrier, pass_barrier, whole_ticks};
+pub use ticks::{
+    Barrier, InPortions, WholeTick, behind_barrier, each, each_exchanged, in_portions,
+    pass_barrier, whole_ticks,
+};
 pub use timely::dataflow::channels::pact::{Exchange, Pipeline};
 pub use timely::dataflow::operators::vec::Map;
 pub use timely::dataflow::operators::{Concat, Concatenate};
@@ -93,7 +96,7 @@ pub fn keeping_whole<'scope, D, O, P, S, L>(
     pact: P,
     name: &str,
     counts: &SharedCounts,
-    mut state: S,
+    state: S,
     mut logic: L,
 ) -> Stream<'scope, O>
 where
@@ -104,16 +107,63 @@ where
     L: FnMut(&mut S, WholeTick<D>, &mut Batch<O>) + 'static,
 {
     let (counts, operator) = (Rc::clone(counts), name.to_owned());
-    let mut looks = LookTimes::default();
+    let mut counted = CountedState { state, counts, operator, looks: LookTimes::default() };
     whole_ticks(stream, pact, None, name, move |whole, results| {
-        logic(&mut state, whole, results);
-        state.give_back();
-        let mut counts = counts.borrow_mut();
-        counts.note_entries(&operator, state.entries());
-        if looks.is_next() {
-            counts.note_bytes(&operator, state.bytes());
-        }
+        logic(&mut counted.state, whole, results);
+        counted.end_tick();
     })
+}
+
+/// As [`in_portions`], for an operator with a state; `counts` are told how much it holds.
+pub fn keeping_in_portions<'scope, D, O, P, S>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    counts: &SharedCounts,
+    state: S,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    S: StateSize + InPortions<D, O> + 'static,
+{
+    let (counts, operator) = (Rc::clone(counts), name.to_owned());
+    let counted = CountedState { state, counts, operator, looks: LookTimes::default() };
+    in_portions(stream, pact, None, name, counted)
+}
+
+/// A state of which is told how much it holds when a tick is over.
+struct CountedState<S> {
+    state: S,
+    counts: SharedCounts,
+    operator: String,
+    looks: LookTimes,
+}
+
+impl<S: StateSize> CountedState<S> {
+    fn end_tick(&mut self) {
+        self.state.give_back();
+        let mut counts = self.counts.borrow_mut();
+        counts.note_entries(&self.operator, self.state.entries());
+        if self.looks.is_next() {
+            counts.note_bytes(&self.operator, self.state.bytes());
+        }
+    }
+}
+
+impl<D, O, S: StateSize + InPortions<D, O>> InPortions<D, O> for CountedState<S> {
+    fn begin(&mut self, whole: WholeTick<D>) {
+        self.state.begin(whole);
+    }
+
+    fn tell(&mut self, out: &mut Batch<O>) -> bool {
+        let is_told = self.state.tell(out);
+        if is_told {
+            self.end_tick();
+        }
+        is_told
+    }
 }
 
 /// As [`keeping_whole`], where the tick's number does not matter.

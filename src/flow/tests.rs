@@ -1,6 +1,7 @@
 //! Operators of ours beside differential's of the same meaning, on generated collections.
 
 mod arranged;
+mod portions;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

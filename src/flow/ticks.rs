@@ -35,6 +35,39 @@ impl<D> OpenTick<D> {
     }
 }
 
+/// What tells portion by portion what follows from a tick.
+///
+/// Between two portions whoever is behind has its turn, so that what comes to much is in memory a portion at a time, and in
+/// the processor's caches on its whole way.
+pub trait InPortions<D, O> {
+    /// Takes a complete tick. The one before has been told.
+    fn begin(&mut self, whole: WholeTick<D>);
+
+    /// Tells the next portion; whether it is the last one.
+    fn tell(&mut self, out: &mut Batch<O>) -> bool;
+}
+
+/// Tells all that follows from a tick at once.
+struct AtOnce<D, L> {
+    whole: Option<WholeTick<D>>,
+    logic: L,
+}
+
+impl<D, O, L> InPortions<D, O> for AtOnce<D, L>
+where
+    L: FnMut(WholeTick<D>, &mut Batch<O>),
+{
+    fn begin(&mut self, whole: WholeTick<D>) {
+        self.whole = Some(whole);
+    }
+
+    fn tell(&mut self, out: &mut Batch<O>) -> bool {
+        let whole = self.whole.take().expect("a tick has begun");
+        (self.logic)(whole, out);
+        true
+    }
+}
+
 /// Applies `logic` to everything that arrives with a tick, once the tick is complete, tick by tick.
 ///
 /// `logic` is not called for a tick with which nothing arrives.
@@ -51,8 +84,24 @@ where
     P: ParallelizationContract<Tick, Vec<D>>,
     L: FnMut(WholeTick<D>, &mut Batch<O>) + 'static,
 {
-    let open = Barrier { passed: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() };
-    behind_barrier(stream, pact, now, name, &open, logic)
+    behind_barrier(stream, pact, now, name, &Barrier::open(), logic)
+}
+
+/// As [`whole_ticks`], for what comes to much.
+pub fn in_portions<'scope, D, O, P, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    now: Option<Stream<'scope, Micros>>,
+    name: &str,
+    logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    L: InPortions<D, O> + 'static,
+{
+    portions_behind_barrier(stream, pact, now, name, &Barrier::open(), logic)
 }
 
 /// Lets an operator wait until all that follows from the ticks before its next one has been learned.
@@ -66,8 +115,32 @@ pub struct Barrier {
     waiting: Rc<RefCell<Option<Activator>>>,
 }
 
+impl Barrier {
+    /// A barrier that lets everything pass.
+    fn open() -> Self {
+        Barrier { passed: Rc::new(Cell::new(Tick::MAX)), waiting: Rc::default() }
+    }
+}
+
 /// As [`whole_ticks`], but a tick waits until all before it have passed the barrier.
 pub fn behind_barrier<'scope, D, O, P, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    now: Option<Stream<'scope, Micros>>,
+    name: &str,
+    barrier: &Barrier,
+    logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    L: FnMut(WholeTick<D>, &mut Batch<O>) + 'static,
+{
+    portions_behind_barrier(stream, pact, now, name, barrier, AtOnce { whole: None, logic })
+}
+
+fn portions_behind_barrier<'scope, D, O, P, L>(
     stream: Stream<'scope, D>,
     pact: P,
     now: Option<Stream<'scope, Micros>>,
@@ -79,7 +152,7 @@ where
     D: 'static,
     O: Clone + 'static,
     P: ParallelizationContract<Tick, Vec<D>>,
-    L: FnMut(WholeTick<D>, &mut Batch<O>) + 'static,
+    L: InPortions<D, O> + 'static,
 {
     let barrier = barrier.clone();
     let scope = stream.scope();
@@ -90,7 +163,9 @@ where
         Pipeline,
         name,
         |_, info| {
-            *barrier.waiting.borrow_mut() = Some(scope.activator_for(info.address));
+            let activator = scope.activator_for(info.address);
+            *barrier.waiting.borrow_mut() = Some(activator.clone());
+            let mut under_way: Option<Capability<Tick>> = None;
             let mut waiting: BTreeMap<Tick, OpenTick<D>> = BTreeMap::new();
             move |(input, frontier), (now, now_frontier), output| {
                 input.for_each(|capability, data| {
@@ -107,22 +182,74 @@ where
                         waiting.now = waiting.now.max(reading);
                     }
                 });
-                while let Some(earliest) = waiting.first_entry() {
+                let mut next = || {
+                    let earliest = waiting.first_entry()?;
                     let tick = *earliest.key();
                     let is_open = frontier.frontier().less_equal(&tick)
                         || now_frontier.frontier().less_equal(&tick);
-                    if is_open || barrier.passed.get() < tick {
-                        break;
-                    }
-                    let OpenTick { capability, now, data } = earliest.remove();
+                    (!is_open && tick <= barrier.passed.get()).then(|| earliest.remove())
+                };
+                loop {
+                    let capability = match under_way.take() {
+                        Some(capability) => capability,
+                        None => {
+                            let Some(OpenTick { capability, now, data }) = next() else { break };
+                            logic.begin(WholeTick { tick: *capability.time(), now, data });
+                            capability
+                        }
+                    };
                     let mut results = Batch::default();
-                    logic(WholeTick { tick, now, data }, &mut results);
+                    let is_told = logic.tell(&mut results);
                     let mut session = output.session(&capability);
                     results.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
+                    drop(session);
+                    if !is_told {
+                        under_way = Some(capability);
+                        activator.activate();
+                        break;
+                    }
                 }
             }
         },
     )
+}
+
+/// Tells of each datum what follows from it alone, as it comes.
+pub fn each<'scope, D, O, L>(stream: Stream<'scope, D>, name: &str, logic: L) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    L: FnMut(Tick, D, &mut Batch<O>) + 'static,
+{
+    each_exchanged(stream, Pipeline, name, logic)
+}
+
+/// As [`each`], on the worker that `pact` says.
+pub fn each_exchanged<'scope, D, O, P, L>(
+    stream: Stream<'scope, D>,
+    pact: P,
+    name: &str,
+    mut logic: L,
+) -> Stream<'scope, O>
+where
+    D: 'static,
+    O: Clone + 'static,
+    P: ParallelizationContract<Tick, Vec<D>>,
+    L: FnMut(Tick, D, &mut Batch<O>) + 'static,
+{
+    stream.unary::<CapacityContainerBuilder<Vec<O>>, _, _, _>(pact, name, |_, _| {
+        move |input, output| {
+            input.for_each(|capability, data| {
+                let Some(capability) = capability.retain_least(output.output_index()) else {
+                    return;
+                };
+                let mut results = Batch::default();
+                data.drain(..).for_each(|datum| logic(*capability.time(), datum, &mut results));
+                let mut session = output.session(&capability);
+                results.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
+            });
+        }
+    })
 }
 
 /// Learns what follows from a tick, and lets who waits at the barrier pass.

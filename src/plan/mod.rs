@@ -130,6 +130,14 @@ impl Plan {
         self.outputs.iter().any(|output| output.publish == what)
     }
 
+    /// The types of identifiers that there are, where an id names one that is none of them.
+    pub fn types_in_place_of(&self, id: &str) -> Option<String> {
+        let types: Vec<&str> = self.identifiers.iter().map(|kind| kind.name.as_str()).collect();
+        let (named, _) = id.split_once(':')?;
+        let is_none = !types.contains(&named);
+        is_none.then(|| format!("the types of identifiers are: {}", types.join(", ")))
+    }
+
     /// An identifier as it is written: `type:value`.
     pub fn spoken(&self, identifier: &Identifier) -> String {
         format!("{}:{}", self.identifiers[usize::from(identifier.kind)].name, identifier.text)

@@ -13,7 +13,7 @@ use differential_dataflow::VecCollection;
 use serde::{Deserialize, Serialize};
 
 use crate::columns;
-use crate::flow::{AsCollection, Collection, Pipeline, Stream, Update, parted, whole_ticks};
+use crate::flow::{AsCollection, Collection, Stream, Update, each, parted};
 use crate::identity::{Conflict, Guards};
 use crate::plan::Plan;
 use crate::row::{Datum, Identifier, IdentifierHash, StandingRow};
@@ -139,8 +139,8 @@ fn evaluated<'scope>(
     people: Stream<'scope, Rc<Evaluated>>,
 ) -> PeopleEvaluation<'scope> {
     let known = NamedPeople { plan: Arc::clone(plan), names };
-    let updates = whole_ticks(people, Pipeline, None, "Profiles", move |whole, updates| {
-        whole.data.iter().for_each(|evaluated| known.compare(evaluated, whole.tick, updates));
+    let updates = each(people, "Profiles", move |tick, evaluated: Rc<Evaluated>, updates| {
+        known.compare(&evaluated, tick, updates);
     });
     parted(updates.as_collection(), |known| match known {
         KnownOfPerson::Profile(person, profile) => Ok((person, profile)),

@@ -107,7 +107,7 @@ fn all_looked_at(plan: &Plan) -> Arc<Plan> {
 
 impl ComparedPeople {
     fn see(&mut self, plan: &Plan, evaluated: &Evaluated) {
-        let Evaluated { was, is } = evaluated;
+        let Evaluated { was, is, .. } = evaluated;
         was.people.ids().iter().for_each(|id| drop(self.people.remove(id)));
         let mut packer = Packer::default();
         for (row, id) in is.people.ids().iter().enumerate() {

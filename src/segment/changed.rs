@@ -2,9 +2,10 @@
 
 use arrow::array::RecordBatch;
 
-use crate::flow::{Diff, PackedList};
+use crate::flow::{Diff, PackedList, SpanChanges};
 use crate::profile::PersonRow;
 use crate::row::IdentifierHash;
+use crate::time::Micros;
 
 /// How many people are evaluated at once: what is known of them stays in the processor's cache while
 /// columns are made of it.
@@ -62,6 +63,8 @@ pub struct Evaluated {
     /// As they were last evaluated.
     pub was: EvaluatedPeople,
     pub is: EvaluatedPeople,
+    /// The reading of `now()`.
+    pub now: Micros,
 }
 
 impl Evaluated {
@@ -95,47 +98,28 @@ pub fn side_by_side<'a>(
 pub struct ChangedRows {
     pub was: PeopleRows,
     pub is: PeopleRows,
-    /// How many people there are on either side or both.
-    people: usize,
 }
 
 impl ChangedRows {
-    fn last(&self) -> Option<&IdentifierHash> {
-        self.was.ids.last().max(self.is.ids.last())
+    /// The next group of people, each of whom `next` pushes with all that changes of them, in the order of ids; `None`
+    /// where there is nobody more.
+    pub fn next_group(mut next: impl FnMut(&mut ChangedRows) -> bool) -> Option<Self> {
+        let mut group = ChangedRows::default();
+        let people = (0..GROUP).take_while(|_| next(&mut group)).count();
+        (people > 0).then_some(group)
     }
 
-    fn contains(&self, id: &IdentifierHash) -> bool {
-        self.was.contains(id) || self.is.contains(id)
+    /// The next people whose rows a tick changes.
+    pub fn next_of(changes: &mut SpanChanges<IdentifierHash, PackedList>) -> Option<Self> {
+        Self::next_group(|group| changes.next(|id, row, diff| group.push(*id, row, diff)))
     }
-}
 
-/// Changed rows in groups, each in the order of ids.
-#[derive(Default)]
-pub struct Groups(Vec<ChangedRows>);
-
-impl Groups {
-    /// Takes in a change; those of a person come one after the other, people in the order of ids.
     pub fn push(&mut self, id: IdentifierHash, row: &[u8], diff: Diff) {
-        let is_another = |group: &ChangedRows| group.last() != Some(&id);
-        if self.0.last().is_none_or(|group| group.people == GROUP && is_another(group)) {
-            self.0.push(ChangedRows::default());
-        }
-        let group = self.0.last_mut().expect("there is one");
-        group.people += usize::from(group.last() != Some(&id));
         match diff {
-            1 => group.is.push(id, row),
-            -1 => group.was.push(id, row),
+            1 => self.is.push(id, row),
+            -1 => self.was.push(id, row),
             other => unreachable!("a person has one row, not {other} more"),
         }
-    }
-
-    pub fn contains(&self, id: &IdentifierHash) -> bool {
-        let group = self.0.partition_point(|group| group.last() < Some(id));
-        self.0.get(group).is_some_and(|group| group.contains(id))
-    }
-
-    pub fn into_groups(self) -> impl Iterator<Item = ChangedRows> {
-        self.0.into_iter()
     }
 }
 
@@ -146,24 +130,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_person_is_in_one_group_and_everyone_is_found(
+        fn a_person_is_in_one_group_and_nobody_is_left_out(
             people in prop::collection::btree_map(0..9_000u128, 1..4u8, 0..3_000),
         ) {
-            let mut groups = Groups::default();
-            for (id, sides) in &people {
+            let mut all = people.iter();
+            let mut next = |group: &mut ChangedRows| {
+                let Some((id, sides)) = all.next() else { return false };
                 let (id, row) = (IdentifierHash(*id), [*sides]);
                 if sides & 1 > 0 {
-                    groups.push(id, &row, -1);
+                    group.push(id, &row, -1);
                 }
                 if sides & 2 > 0 {
-                    groups.push(id, &row, 1);
+                    group.push(id, &row, 1);
                 }
-            }
-            for id in (0..9_000).step_by(7) {
-                prop_assert_eq!(groups.contains(&IdentifierHash(id)), people.contains_key(&id));
-            }
+                true
+            };
             let mut found = Vec::new();
-            for group in groups.into_groups() {
+            while let Some(group) = ChangedRows::next_group(&mut next) {
                 let mut ids = [group.was.ids(), group.is.ids()].concat();
                 ids.sort_unstable();
                 ids.dedup();

@@ -30,8 +30,8 @@ use std::sync::Arc;
 use timely::dataflow::operators::vec::Broadcast;
 
 use crate::flow::{
-    Concat, Concatenate, Due, Exchange, IndexSpan, Map, PackedList, Pipeline, Shared, Stream,
-    WholeTick, each_change, keeping, keeping_whole, whole_ticks,
+    Concat, Concatenate, Due, Exchange, InPortions, IndexSpan, Map, PackedList, Pipeline, Shared,
+    SpanChanges, Stream, WholeTick, each, keeping, keeping_in_portions,
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
@@ -44,7 +44,7 @@ use crate::state::table::Table;
 use crate::time::{Micros, Tick};
 
 use borders::{Border, Borders, RankedValue};
-use changed::{ChangedRows, Groups};
+use changed::ChangedRows;
 pub use changed::{Evaluated, EvaluatedPeople, PeopleRows};
 use evaluate::Evaluator;
 pub use evaluate::value_or_null;
@@ -83,12 +83,8 @@ pub fn evaluate<'scope>(
         messages = messages.scope().concatenate([messages, ranked, borders]);
     }
     let rows = Shared::new(people.trace);
-    let standings = Standings::new(Arc::clone(plan), rows, SharedCounts::clone(counts));
-    let apply = move |standings: &mut Standings, whole, evaluated: &mut Batch<Rc<Evaluated>>| {
-        evaluated.extend(standings.apply(whole).into_iter().map(Rc::new));
-        due.set(standings.due.next());
-    };
-    keeping_whole(messages, Pipeline, "Segments", counts, standings, apply)
+    let standings = Standings::new(Arc::clone(plan), rows, SharedCounts::clone(counts), due);
+    keeping_in_portions(messages, Pipeline, "Segments", counts, standings)
 }
 
 /// What of each person is ranked, and the borders between ranks, as they change.
@@ -98,10 +94,11 @@ fn rank<'scope>(
     counts: &SharedCounts,
 ) -> (Stream<'scope, Ranked>, Stream<'scope, Border>) {
     let values = RankedValues::new(Arc::clone(plan), SharedCounts::clone(counts));
-    let ranked = whole_ticks(people, Pipeline, None, "Ranked", move |whole, ranked| {
-        let mut changed = Groups::default();
-        whole.data.iter().for_each(|span| take_in(span, &mut changed));
-        changed.into_groups().for_each(|group| values.compare(&group, ranked));
+    let ranked = each(people, "Ranked", move |_, span, ranked| {
+        let mut changes = SpanChanges::new(Some(&span));
+        while let Some(group) = ChangedRows::next_of(&mut changes) {
+            values.compare(&group, ranked);
+        }
     });
     let borders = Borders::new(plan);
     let held = ranked.clone().flat_map(Ranked::held);
@@ -110,8 +107,18 @@ fn rank<'scope>(
     (ranked, borders.broadcast())
 }
 
-fn take_in(span: &PeopleSpan, changed: &mut Groups) {
-    each_change(span, |id, row, diff| changed.push(*id, row, diff));
+/// How many groups of people are a portion.
+const PORTION: usize = 4;
+
+/// Who is yet to be evaluated of a tick.
+struct TouchedPeople {
+    tick: Tick,
+    /// The last reading of `now()` before the tick.
+    before: Micros,
+    /// Those whose rows change.
+    changed: SpanChanges<IdentifierHash, PackedList>,
+    /// The others, in order.
+    unchanged: std::vec::IntoIter<IdentifierHash>,
 }
 
 /// One worker's share of the people, by what of them changes without a change of theirs.
@@ -124,7 +131,10 @@ struct Standings {
     /// When somebody has to be evaluated again; other entries of the queue for them are out of date.
     waiting: Table<IdentifierHash, Micros>,
     due: BucketQueue<IdentifierHash>,
+    /// Where it is told when that next is.
+    told: Due,
     now: Micros,
+    touched: Option<TouchedPeople>,
 }
 
 impl StateSize for Standings {
@@ -147,6 +157,7 @@ impl Standings {
         plan: Arc<Plan>,
         rows: Shared<IdentifierHash, PackedList>,
         counts: SharedCounts,
+        told: Due,
     ) -> Self {
         let evaluator = |counts| Evaluator::new(Arc::clone(&plan), Sight::of_all(&plan), counts);
         Standings {
@@ -156,55 +167,27 @@ impl Standings {
             scores: Scores::new(&plan),
             waiting: Table::default(),
             due: BucketQueue::default(),
+            told,
             now: Micros::MIN,
+            touched: None,
         }
     }
 
-    fn apply(&mut self, whole: WholeTick<SegmentInput>) -> Vec<Evaluated> {
-        let WholeTick { tick, data, .. } = whole;
-        let before = self.now;
-        let mut changed = Groups::default();
-        let (mut ranked, mut borders) = (Vec::new(), Vec::new());
-        for message in data {
-            match message {
-                SegmentInput::Changes(span) => take_in(&span, &mut changed),
-                SegmentInput::Ranked(of_person) => ranked.push(of_person),
-                SegmentInput::Border(border) => borders.push(border),
-                SegmentInput::Now(now) => self.now = self.now.max(now),
-            }
-        }
-        let mut touched = self.scores.apply(ranked, borders);
-        let Standings { due, waiting, .. } = self;
-        due.take_due(self.now, |at, person| {
-            if waiting.get(&person) == Some(&at) {
-                touched.push(person);
-            }
-        });
-        touched.retain(|person| !changed.contains(person));
-        let unchanged = self.as_they_stand(tick, touched);
-        let groups = changed.into_groups().chain(unchanged.into_groups());
-        let evaluated = groups.map(|group| self.evaluate(group, before)).collect();
-        self.scores.end_tick();
-        self.forget_instants();
-        self.rows.let_go(tick);
-        evaluated
-    }
-
-    /// Rows that do not change.
-    fn as_they_stand(&self, tick: Tick, mut people: Vec<IdentifierHash>) -> Groups {
-        let mut groups = Groups::default();
-        if people.is_empty() {
-            return groups;
-        }
-        people.sort_unstable();
-        people.dedup();
-        let mut rows = self.rows.behind(tick);
-        for id in people {
-            let row = rows.get(&id).expect("who is touched is there");
-            groups.push(id, row, -1);
-            groups.push(id, row, 1);
-        }
-        groups
+    /// The next people, as a tick changes them.
+    fn next_group(&self, touched: &mut TouchedPeople) -> Option<ChangedRows> {
+        let TouchedPeople { tick, changed, unchanged, .. } = touched;
+        ChangedRows::next_of(changed).or_else(|| {
+            let mut people = unchanged.by_ref().peekable();
+            people.peek()?;
+            let mut rows = self.rows.behind(*tick);
+            ChangedRows::next_group(|group| {
+                let Some(id) = people.next() else { return false };
+                let row = rows.get(&id).expect("who is touched is there");
+                group.push(id, row, -1);
+                group.push(id, row, 1);
+                true
+            })
+        })
     }
 
     /// `before` is the last reading of `now()`.
@@ -230,7 +213,7 @@ impl Standings {
         for id in was.people.ids().iter().filter(|id| !is.contains(id)) {
             self.waiting.remove(id);
         }
-        Evaluated { was, is: EvaluatedPeople { people: is, columns } }
+        Evaluated { was, is: EvaluatedPeople { people: is, columns }, now: self.now }
     }
 
     /// Removes instants that are out of date before they are many: for each person only the next one counts.
@@ -238,5 +221,51 @@ impl Standings {
         if self.due.len() > 2 * self.waiting.len() {
             self.due = self.waiting.iter().map(|(id, next)| (*next, *id)).collect();
         }
+    }
+}
+
+impl InPortions<SegmentInput, Rc<Evaluated>> for Standings {
+    fn begin(&mut self, whole: WholeTick<SegmentInput>) {
+        let WholeTick { tick, data, .. } = whole;
+        let before = self.now;
+        let mut spans = Vec::new();
+        let (mut ranked, mut borders) = (Vec::new(), Vec::new());
+        for message in data {
+            match message {
+                SegmentInput::Changes(span) => spans.push(span),
+                SegmentInput::Ranked(of_person) => ranked.push(of_person),
+                SegmentInput::Border(border) => borders.push(border),
+                SegmentInput::Now(now) => self.now = self.now.max(now),
+            }
+        }
+        assert!(spans.len() <= 1, "an arrangement tells the changes of a tick at once");
+        let changed = SpanChanges::new(spans.first());
+        let mut touched = self.scores.apply(ranked, borders);
+        let Standings { due, waiting, .. } = self;
+        due.take_due(self.now, |at, person| {
+            if waiting.get(&person) == Some(&at) {
+                touched.push(person);
+            }
+        });
+        touched.sort_unstable();
+        touched.dedup();
+        let unchanged = changed.others(touched.into_iter()).into_iter();
+        self.touched = Some(TouchedPeople { tick, before, changed, unchanged });
+    }
+
+    fn tell(&mut self, evaluated: &mut Batch<Rc<Evaluated>>) -> bool {
+        let mut touched = self.touched.take().expect("a tick has begun");
+        for _ in 0..PORTION {
+            let Some(group) = self.next_group(&mut touched) else {
+                self.scores.end_tick();
+                self.forget_instants();
+                self.rows.let_go(touched.tick);
+                self.told.set(self.due.next());
+                return true;
+            };
+            evaluated.push(Rc::new(self.evaluate(group, touched.before)));
+        }
+        self.touched = Some(touched);
+        false
     }
 }

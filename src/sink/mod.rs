@@ -71,8 +71,8 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
 use crate::flow::{
-    AsCollection, Collection, Concat, Due, Emit, Exchange, Map, Pipeline, Stream, Update, keyed,
-    parted_stream, whole_ticks,
+    AsCollection, Collection, Concat, Due, Emit, Exchange, Map, Pipeline, Stream, Update, each,
+    each_exchanged, keyed, parted_stream, whole_ticks,
 };
 use crate::identity::Conflict;
 use crate::metrics::SharedCounts;
@@ -154,8 +154,8 @@ pub fn publish<'scope>(
     let publisher = Publisher::default();
     let records = keyed(statements, Some(now.clone()), "Publish", &counts, none, publisher);
     let rejects = Rejects::new(plan, router);
-    let undated = of_rejects(rejects.clone(), inputs.rejects).concat(replaced);
-    let records = records.concat(dated(undated, now));
+    let undated = of_rejects(rejects.clone(), inputs.rejects);
+    let records = records.concat(dated(undated, now)).concat(replaced);
     let (mut refused, mut acknowledged) = write(records, writers.clone(), &counts);
     if plan.outputs.iter().any(|output| matches!(output.target, Destination::Kafka { .. })) {
         let told = tell(refused, rejects, &counts);
@@ -183,16 +183,20 @@ fn people<'scope>(
     people: &Stream<'scope, Rc<Evaluated>>,
     router: &Router,
     counts: &SharedCounts,
-) -> (OutputStatements<'scope>, Stream<'scope, UndatedRecord>) {
+) -> (OutputStatements<'scope>, Collection<'scope, Record>) {
     let mut published = PublishedPeople::new(Arc::clone(plan), router.clone(), counts.clone());
-    let changes = whole_ticks(people.clone(), Pipeline, None, "Render", move |whole, changes| {
-        whole.data.iter().for_each(|evaluated| published.apply(whole.tick, evaluated, changes));
+    let changes = each(people.clone(), "Render", move |tick, evaluated: Rc<Evaluated>, changes| {
+        published.apply(tick, &evaluated, changes);
     });
     let (statements, records) = parted_stream(changes, |change| match change {
         PersonChange::Statement(statement) => Ok(statement),
-        PersonChange::Record(record) => Err(record),
+        PersonChange::Record(route, record) => Err((route, record)),
     });
-    (statements.as_collection(), records)
+    let by_subject = Exchange::new(|(route, _): &(u64, Record)| *route);
+    let records = each_exchanged(records, by_subject, "Route", |tick, (_, record), records| {
+        records.push((record, tick, 1));
+    });
+    (statements.as_collection(), records.as_collection())
 }
 
 fn single_sources<'scope>(
@@ -200,11 +204,8 @@ fn single_sources<'scope>(
     conflicts: &Conflicts,
 ) -> OutputStatements<'scope> {
     let single_sources = SingleSources::new(conflicts.clone());
-    whole_ticks(people.clone(), Pipeline, None, "Single sources", move |whole, changes| {
-        whole
-            .data
-            .iter()
-            .for_each(|evaluated| single_sources.apply(whole.tick, evaluated, changes));
+    each(people.clone(), "Single sources", move |tick, evaluated: Rc<Evaluated>, changes| {
+        single_sources.apply(tick, &evaluated, changes);
     })
     .as_collection()
 }
@@ -282,8 +283,8 @@ fn write<'scope>(
         let _acknowledged = acknowledged;
         let mut taking: VecDeque<(Capability<Tick>, AwaitedTaking)> = VecDeque::new();
         let mut under_way: VecDeque<(Capability<Tick>, AwaitedAcknowledgement)> = VecDeque::new();
-        move |_| {
-            let mut arrived: BTreeMap<Tick, ArrivedRecords> = BTreeMap::new();
+        let mut arrived: BTreeMap<Tick, ArrivedRecords> = BTreeMap::new();
+        move |frontiers| {
             input.for_each(|capability, data| {
                 if let Some(tick) = capability.least().copied() {
                     let arrived = arrived.entry(tick).or_insert_with(|| ArrivedRecords {
@@ -294,7 +295,13 @@ fn write<'scope>(
                     arrived.records.append(data);
                 }
             });
-            for (tick, arrived) in arrived {
+            // Records of a tick may come in portions, and those of a key leave in the order of ticks.
+            while let Some(earliest) = arrived.first_entry() {
+                let tick = *earliest.key();
+                if frontiers[0].less_than(&tick) {
+                    break;
+                }
+                let arrived = earliest.remove();
                 let activator = Arc::clone(&activator);
                 let (receipt, awaited_taking, awaited) = Receipt::new(move || {
                     // The worker has ended when it can't be activated: then nobody waits for this.

@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 
 use super::pack::pack_value;
 use super::profile::Packer;
-use super::record::{RecordKey, RecordValue, SegmentChange};
+use super::record::{Record, RecordBody, RecordKey, RecordValue, SegmentChange};
 use super::update::{OutputStatement, Router, StatementChange, UndatedRecord};
 use crate::flow::Diff;
 use crate::metrics::SharedCounts;
@@ -22,7 +22,7 @@ use crate::plan::{Plan, Publish};
 use crate::row::IdentifierHash;
 use crate::segment::{Evaluated, EvaluatedPeople, value_or_null};
 use crate::state::batch::Batch;
-use crate::time::Tick;
+use crate::time::{Micros, Tick};
 
 /// What outputs have of people.
 pub struct PublishedPeople {
@@ -57,13 +57,14 @@ type Bits = SmallVec<[u64; 1]>;
 pub enum PersonChange {
     /// Something holds, or holds no longer.
     Statement(StatementChange),
-    /// A record says it all.
-    Record(UndatedRecord),
+    /// A record says it all; with it is told which worker publishes it.
+    Record(u64, Record),
 }
 
 /// Where changes of a tick go.
 struct Changes<'a> {
     tick: Tick,
+    now: Micros,
     out: &'a mut Batch<PersonChange>,
 }
 
@@ -89,7 +90,7 @@ impl PublishedPeople {
     }
 
     pub fn apply(&mut self, tick: Tick, evaluated: &Evaluated, out: &mut Batch<PersonChange>) {
-        let mut changes = Changes { tick, out };
+        let mut changes = Changes { tick, now: evaluated.now, out };
         let was = self.side(&evaluated.was, &self.counted);
         let is = self.side(&evaluated.is, &self.counts);
         let [mut had, mut has] = std::mem::take(&mut self.packers);
@@ -218,8 +219,9 @@ impl EvaluatedSide<'_> {
 
 impl Changes<'_> {
     /// A value takes the place of another, or is an event of its own.
-    fn record(&mut self, record: UndatedRecord) {
-        self.out.push(PersonChange::Record(record));
+    fn record(&mut self, (subject, (output, key, value)): UndatedRecord) {
+        let body = RecordBody::Is { value, at: self.now };
+        self.out.push(PersonChange::Record(subject.route, Record { output, key, body }));
     }
 
     fn state(&mut self, (subject, (output, key, value)): UndatedRecord, diff: Diff) {
