@@ -101,7 +101,7 @@ impl PublishingObserver {
             journal::delete(&durable.folder.root)?;
             return Ok(None);
         }
-        let bounds = JournalBounds::new(256 << 20);
+        let bounds = JournalBounds::new(self.plan.http.kept_changes());
         let (file, told) = JournalFile::open(durable, names, bounds)?;
         let kept = Arc::new(KeptChanges::new(journal::folder(&durable.folder.root), keeps));
         let (names, abandoned) = (Catalog::shared(&self.plan), Arc::clone(&self.abandoned));
