@@ -348,6 +348,12 @@ fn processes_that_do_not_belong_together_say_why() {
         assert!(complaint.contains("this one with --clock "), "{complaint}");
     }
 
+    // What is served would lack the people of a process that serves nothing.
+    let served = process(folder, 1, &["--http", "127.0.0.1:0"]);
+    for complaint in both(process(folder, 0, &[]), served) {
+        assert!(complaint.contains("--http"), "{complaint}");
+    }
+
     let definition = folder.join("retail.yaml");
     let text = std::fs::read_to_string(&definition).expect("it was written");
     let first = process(folder, 0, &[]);

@@ -67,6 +67,41 @@ fn held(topic: &str) -> BTreeMap<String, Value> {
     folded(records)
 }
 
+/// Reads on until somebody new is told of.
+fn read_until(
+    shop: &TwoProcesses<'_>,
+    events: &mut dyn Iterator<Item = (String, Value)>,
+    (number, amount): (usize, i64),
+    told: &mut Events,
+) {
+    shop.post(&[order(number, amount)]);
+    let email = json!([format!("{number}@x.org")]);
+    loop {
+        let (id, record) = events.next().expect("it goes on");
+        let is_last = record["value"]["identifiers"]["email"] == email;
+        told.push((id, record));
+        if is_last {
+            return;
+        }
+    }
+}
+
+/// That what was told is what topics hold, each once and in its order.
+fn are_held(told: &Events, profiles: &str, segments: &str) {
+    assert!(are_in_order(told), "each is told once, in its order");
+    for (output, topic) in [("profiles", profiles), ("segments", segments)] {
+        let of_output = told.iter().filter(|(_, record)| record["output"] == output);
+        let folded = folded(of_output.map(|(_, record)| undated(record.clone())));
+        assert!(folded.len() >= 40, "{output}: {}", folded.len());
+        // Each process commits its own part of a topic: what was told last may be on its way in another one.
+        let is_held = (0..100).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            held(topic) == folded
+        });
+        assert!(is_held, "{output}: {folded:?}, where the topic has {:?}", held(topic));
+    }
+}
+
 #[test]
 fn the_first_process_tells_what_all_of_them_write_into_topics_and_goes_on_with_it_over_kills() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -126,47 +161,33 @@ http: {{listen: \"127.0.0.1:0\"}}
     // Behind the last event that was seen all comes that was not.
     let last = told.last().expect("the last").0.clone();
     let mut events = follow(&shop.address, "", &last);
-    shop.post(&[order(1_000, 7)]);
-    loop {
-        let (id, record) = events.next().expect("it goes on");
-        let is_last = record["value"]["identifiers"]["email"] == json!(["1000@x.org"]);
-        told.push((id, record));
-        if is_last {
-            break;
-        }
-    }
-    assert!(are_in_order(&told), "each is told once, in its order");
-    for (output, topic) in [("profiles", &profiles), ("segments", &segments)] {
-        let of_output = told.iter().filter(|(_, record)| record["output"] == output);
-        let folded = folded(of_output.map(|(_, record)| undated(record.clone())));
-        assert!(folded.len() >= 40, "{output}: {}", folded.len());
-        // Each process commits its own part of a topic: what was told last may be on its way in another one.
-        let is_held = (0..100).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-            held(topic) == folded
-        });
-        assert!(is_held, "{output}: {folded:?}, where the topic has {:?}", held(topic));
-    }
+    read_until(&shop, &mut events, (1_000, 7), &mut told);
+    are_held(&told, &profiles, &segments);
     let of_rejects = told.iter().filter(|(_, record)| record["output"] == "rejects");
     assert_eq!(of_rejects.count(), 1);
 
-    // What topics differ by no process knows alone: who follows begins anew.
-    let next = definition.replace("spent > 100", "spent > 10");
+    // What topics differ by each process knows of its share: who follows is told all of it.
+    let before = told.len();
+    let next = definition.replace("spent > 100", "spent > 5");
     let (status, answer) = http::post(&shop.address, "/v1/definition", &[], next.as_bytes());
     assert_eq!(status, 200, "{answer}");
-    let rest: Events = events.collect();
-    let (_, end) = rest.last().expect("why it ends");
-    assert_eq!(end["code"], "too_old", "{rest:?}");
-    let (id, path) = (&told.last().expect("the last").0, "/v1/changes?output=profiles");
-    let asked = http::request("GET", &shop.address, path, &[("last-event-id", id)], b"");
-    let (status, text) = asked.expect("it answers");
-    assert!(status == 410 && text.contains("too_old"), "{status} {text}");
-    let mut events = follow(&shop.address, "", "");
-    shop.post(&[order(2_000, 7)]);
-    assert_eq!(
-        events.next().expect("news").1["value"]["identifiers"]["email"],
-        json!(["2000@x.org"])
-    );
+    read_until(&shop, &mut events, (2_000, 1), &mut told);
+    are_held(&told, &profiles, &segments);
+    let tick = |id: &str| id.split('.').next().expect("a tick").to_owned();
+    let last = tick(&told.last().expect("the last").0);
+    let mut since = told[before..].iter().filter(|(id, _)| tick(id) != last);
+    let has_entered = since.any(|(_, record)| record["value"]["change"] == "entered");
+    assert!(has_entered, "who spent 7: {:?}", &told[before..]);
+    let forgotten = "/v1/profiles/email:1000@x.org:forget";
+    let (status, answer) = http::post(&shop.address, forgotten, &[], b"");
+    assert_eq!(status, 200, "{answer}");
+    read_until(&shop, &mut events, (3_000, 1), &mut told);
+    are_held(&told, &profiles, &segments);
+    // Who comes back goes on behind what it has seen of that.
+    for behind in [before, told.len() - 2] {
+        let rest: Events = follow(&shop.address, "", &told[behind].0).take(1).collect();
+        assert_eq!(rest, told[behind + 1..][..1]);
+    }
     for running in shop.running {
         running.signal("INT");
         running.end().well();

@@ -173,6 +173,19 @@ fn an_answer_waits_for_a_tick_but_not_for_ever() {
 }
 
 #[test]
+fn large_profiles_are_answered_few_at_once() {
+    let mut shop = Shop::open();
+    let long = format!("{}@example.com", "a".repeat(400_000));
+    shop.order(json!([{"email": long, "device": "d", "amount": 1}]));
+    let asked = |number: usize, query: &str| {
+        let ids = json!({"ids": vec!["device:d"; number]});
+        post(shop.address, &format!("/v1/profiles:batch{query}"), &ids.to_string())
+    };
+    assert_eq!(asked(50, "").json()["profiles"].as_array().map(Vec::len), Some(50));
+    assert_eq!(asked(1_000, "").refusal(), (413, "too_large".to_owned()));
+}
+
+#[test]
 fn many_are_answered_at_once_each_for_itself() {
     let mut shop = Shop::open();
     shop.order(json!([{"email": "ada@example.com", "device": "d", "amount": 1}]));

@@ -198,6 +198,44 @@ fn the_first_process_tells_who_follows_what_all_of_them_change_and_goes_on_after
 }
 
 #[test]
+fn the_first_process_counts_what_all_of_them_read_and_reject() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    fs::create_dir_all(path.join("rows")).expect("room on the disk");
+    // Names that do not begin alike: each process reads some of the files.
+    for file in 4..20 {
+        let rows =
+            "{\"email\":\"a@x\",\"amount\":1}\n{\"email\":\"b@x\",\"amount\":\"many\"}\nnothing\n";
+        fs::write(path.join(format!("rows/{file}.ndjson")), rows).expect("room on the disk");
+    }
+    let count = |address: &str| {
+        let told: Value = serde_json::from_str(&get(address, "/v1/rejects").1).expect("JSON");
+        let reasons = told["reasons"].as_array().expect("a list").iter();
+        reasons.map(|of| (of["code"].to_string(), of["rows"].as_u64())).collect::<Vec<_>>()
+    };
+    let all = [("\"malformed\"".to_owned(), Some(16)), ("\"wrong_type\"".to_owned(), Some(16))];
+    let [(mut one, first), (two, second)] = start(path, &["--data", "data"]);
+    one.until("all are counted", |_| count(&first) == all);
+    let own = [&first, &second]
+        .map(|address| sum(&get(address, "/metrics").1, "selfsame_source_rows_rejected_total"));
+    assert!(own.iter().all(|rows| (1.0..32.0).contains(rows)), "each has a share: {own:?}");
+    let (status, text) = get(&first, "/v1/status");
+    let told: Value = serde_json::from_str(&text).expect("JSON");
+    let read = &told["sources"][1];
+    assert_eq!((status, &read["name"]), (200, &json!("read")));
+    let counts = ["rows", "accepted", "rejected"].map(|name| read[name].as_u64());
+    assert_eq!(counts, [Some(248), Some(216), Some(32)], "{text}");
+    assert_eq!(told["identifiers"], 201, "{text}");
+    one.until("all are acknowledged", |_| {
+        get(&first, "/v1/status").1.contains("\"rows\":248},\"latency_target_ms\"")
+    });
+    for running in [one, two] {
+        running.signal("INT");
+        running.end().well();
+    }
+}
+
+#[test]
 fn each_process_changes_what_all_of_them_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [(mut one, first), (_other, second)] = start(folder.path(), &["--data", "data"]);

@@ -39,7 +39,11 @@ pub struct TimelineRow {
 /// What rows are sorted by, the newest last: when they happened, and then when and where they came.
 type TimelineKey = (Micros, Tick, u16, u32, u64);
 
-/// The newest of the rows that carry one of a person's identifiers: so many at most, behind a cursor.
+/// What the rows of a page hold, at most, or one of them.
+const MOST_BYTES: usize = 8 << 20;
+
+/// The newest of the rows that carry one of a person's identifiers: so many at most, behind a cursor, and fewer where they
+/// are large.
 ///
 /// # Errors
 /// If what is stored can't be read, or the cursor is none.
@@ -51,16 +55,16 @@ pub fn timeline(
 ) -> Result<TimelinePage, WhyError> {
     let before = cursor.map(read_cursor).transpose()?;
     let plan = &all.plan;
-    // One more than wanted says whether there are more.
-    let mut newest: BTreeMap<Reverse<TimelineKey>, TimelineRow> = BTreeMap::new();
+    let mut newest: BTreeMap<Reverse<TimelineKey>, (TimelineRow, usize)> = BTreeMap::new();
+    let mut held = 0;
+    // The newest of those for which there is no room: it is on the next page.
+    let mut next: Option<TimelineKey> = None;
     all.carrying(identifiers, |source, batch, RowInBatch { place, origin, row }| {
         let source = &plan.sources[source];
         let position = (row.position.part, row.position.offset);
         let key = (row.time, row.arrived.tick, row.source, position.0, position.1);
         let is_behind = before.is_none_or(|before| key < before);
-        let is_among =
-            newest.len() <= limit || newest.last_key_value().is_some_and(|(last, _)| key > last.0);
-        if !is_behind || !is_among {
+        if !is_behind || next.is_some_and(|next| key < next) {
             return;
         }
         let said = TimelineRow {
@@ -70,17 +74,27 @@ pub fn timeline(
             position: source.connector.place(origin, row.position),
             fields: fields(source.raw_fields(), batch, place),
         };
-        newest.insert(Reverse(key), said);
-        if newest.len() > limit + 1 {
-            newest.pop_last();
+        let bytes = said.held();
+        held += bytes;
+        if let Some((_, same)) = newest.insert(Reverse(key), (said, bytes)) {
+            held -= same;
+        }
+        while newest.len() > limit || held > MOST_BYTES && newest.len() > 1 {
+            let (Reverse(last), (_, bytes)) = newest.pop_last().expect("there are some");
+            held -= bytes;
+            next = Some(last);
         }
     })?;
-    let more = newest.len() > limit;
-    if more {
-        newest.pop_last();
+    let last = newest.last_key_value().filter(|_| next.is_some());
+    let cursor = last.map(|(last, _)| write_cursor(last.0));
+    Ok(TimelinePage { rows: newest.into_values().map(|(row, _)| row).collect(), cursor })
+}
+
+impl TimelineRow {
+    /// About how many bytes its fields have.
+    fn held(&self) -> usize {
+        self.fields.values().map(ShownValue::held).sum()
     }
-    let last = newest.last_key_value().filter(|_| more).map(|(last, _)| write_cursor(last.0));
-    Ok(TimelinePage { rows: newest.into_values().collect(), cursor: last })
 }
 
 /// What a row holds of these fields.

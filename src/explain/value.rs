@@ -24,6 +24,11 @@ impl ShownValue {
         ShownValue::of_column(&columns::array(data_type, [Some(datum)]))
     }
 
+    /// How many bytes it has.
+    pub fn held(&self) -> usize {
+        self.0.get().len()
+    }
+
     /// The value of a column in its first row.
     pub fn of_column(column: &ArrayRef) -> Self {
         let json = value_of_column(column, 0);

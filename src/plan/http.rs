@@ -15,9 +15,19 @@ pub struct HttpServing {
     /// Whose pages may read, as `https://shop.example` or `*`.
     pub origins: Vec<String>,
     pub limits: RateLimits,
+    /// How many MiB are kept of what outputs were told, where it is said.
+    pub kept_changes_mib: Option<u32>,
 }
 
+/// As many as are kept unless it is said.
+const KEPT_CHANGES_MIB: u32 = 256;
+
 impl HttpServing {
+    /// How many bytes are kept of what outputs were told.
+    pub fn kept_changes(&self) -> u64 {
+        u64::from(self.kept_changes_mib.unwrap_or(KEPT_CHANGES_MIB)) << 20
+    }
+
     /// Files that it reads: what each is, and its path.
     pub fn files(&self) -> Vec<(&'static str, &Path)> {
         let tls = self.tls.iter().flat_map(|tls| {

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// How many durations were no longer than each bound, less those of the bounds before.
 #[derive(Debug)]
 pub struct Buckets {
@@ -14,7 +16,7 @@ pub struct Buckets {
 }
 
 /// What buckets held when they were looked at.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BucketCounts {
     /// Each bound in seconds, and how many lie between it and the one before; the last is infinite.
     pub buckets: Vec<(f64, u64)>,
@@ -52,6 +54,16 @@ impl Buckets {
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
         BucketCounts { buckets, count, sum: self.sum.load(Ordering::Relaxed) as f64 / 1e6 }
+    }
+}
+
+impl BucketCounts {
+    /// Adds what other buckets of the same bounds held.
+    pub fn add(&mut self, other: &BucketCounts) {
+        let pairs = self.buckets.iter_mut().zip(&other.buckets);
+        pairs.for_each(|((_, sum), (_, other))| *sum += other);
+        self.count += other.count;
+        self.sum += other.sum;
     }
 }
 

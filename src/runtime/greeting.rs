@@ -69,7 +69,7 @@ impl Greeting {
             processes: options.hosts.len(),
             meeting,
             workers: options.workers,
-            said: said(options),
+            said: said(plan, options),
             definition: plan.stated.clone(),
             stored: recovered.map(|recovered| Storing {
                 store: recovered.store.clone(),
@@ -172,13 +172,16 @@ impl Greeting {
 }
 
 /// What all processes have to be told alike beside the number of workers.
-fn said(options: &RunOptions) -> Vec<String> {
+fn said(plan: &Plan, options: &RunOptions) -> Vec<String> {
     let clock = match options.clock {
         Clock::Wall => "--clock wall".to_owned(),
         Clock::Event => "--clock event".to_owned(),
         Clock::Fixed(instant) => format!("--clock fixed:{}", rfc3339(instant)),
     };
-    let flags = [(options.until_end, "--until-end"), (options.follow, "--follow")];
+    // Where each listens is its own matter: whether it does is not, since the first one is told what is served.
+    let listens = options.is_served(plan);
+    let flags =
+        [(options.until_end, "--until-end"), (options.follow, "--follow"), (listens, "--http")];
     let given = flags.into_iter().filter(|(given, _)| *given).map(|(_, flag)| flag.to_owned());
     [clock].into_iter().chain(given).collect()
 }

@@ -94,13 +94,15 @@ impl Leader {
         }
     }
 
-    pub fn receive(&mut self, requests: &Requests) {
+    pub fn receive(&mut self, requests: &Requests, process: &Process) {
         for request in requests.take() {
             match request {
                 Request::Tick => self.wanted = true,
                 Request::Loaded(worker, tick) => self.loaded[worker] = tick,
                 Request::Ended => self.ended += 1,
                 Request::Saved => self.unsaved -= 1,
+                Request::Share(of, share) => self.live.is_told(of, *share),
+                Request::Differ(part) => process.writers.differ_elsewhere(part),
                 Request::Stop(_) | Request::Cut | Request::Checkpoint(..) | Request::Settled(_) => {
                 }
                 Request::Report(report) => self.reports.push(*report),

@@ -1,12 +1,14 @@
 //! What the workers of a process let others see while they run: each lays down now and then what it has counted, and
 //! whoever wants to know reads that, so that nobody waits for a worker.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::buckets::Buckets;
 use super::row_times::{NewestRows, RowTimes};
+use super::share::ProcessShare;
 use crate::metrics::Counts;
 use crate::plan::Plan;
 use crate::sink::UnderWay;
@@ -19,6 +21,8 @@ pub struct Live {
     /// By worker of this process, as last told.
     counts: Vec<Mutex<Counts>>,
     empty: Counts,
+    /// By process, as last told: where this one is the first of several.
+    elsewhere: Mutex<BTreeMap<usize, ProcessShare>>,
     /// From rows' arrival to the acknowledgement of what they caused.
     pub latencies: Buckets,
     /// From a tick's opening until it is complete: where the leader is.
@@ -62,6 +66,7 @@ impl Live {
             started: wall_clock(),
             counts: (0..workers).map(|_| Mutex::new(empty.clone())).collect(),
             empty,
+            elsewhere: Mutex::default(),
             latencies: Buckets::with(Some(plan.target_latency)),
             tick_lengths: Buckets::with(None),
             tick_handed: Buckets::with(None),
@@ -88,6 +93,31 @@ impl Live {
     pub fn counts(&self) -> Counts {
         let mut sum = self.empty.clone();
         self.counts.iter().for_each(|of| sum.add(&of.lock().expect("no one panics with it")));
+        sum
+    }
+
+    /// What this process knows of its own part.
+    pub fn share(&self) -> ProcessShare {
+        let lags = self.lags.get().map(Lags::all).filter(|lags| !lags.is_empty());
+        ProcessShare {
+            counts: self.counts(),
+            newest: self.newest_rows(),
+            latencies: self.latencies.counts(),
+            pending: self.under_way.iter().map(|of| of.records()).collect(),
+            lag: lags.map(|lags| lags.values().sum()),
+        }
+    }
+
+    /// Another process has told its part.
+    pub fn is_told(&self, process: usize, share: ProcessShare) {
+        self.elsewhere.lock().expect("no one panics with it").insert(process, share);
+    }
+
+    /// What is known of all processes: in the first one.
+    pub fn all_shares(&self) -> ProcessShare {
+        let mut sum = self.share();
+        let elsewhere = self.elsewhere.lock().expect("no one panics with it");
+        elsewhere.values().for_each(|share| sum.add(share));
         sum
     }
 

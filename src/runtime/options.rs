@@ -86,10 +86,14 @@ pub enum RunError {
 }
 
 impl RunOptions {
+    /// Whether a run of the plan answers over HTTP.
+    pub fn is_served(&self, plan: &Plan) -> bool {
+        self.served || plan.http.listen.is_some()
+    }
+
     /// Whether a run of the plan comes to an end by itself. One that is served goes on for those who ask.
     pub fn ends(&self, plan: &Plan) -> bool {
         let ends = |source: &Source| source.connector.ends(self.follow);
-        let is_served = self.served || plan.http.listen.is_some();
-        self.until_end || !is_served && plan.sources.iter().all(ends)
+        self.until_end || !self.is_served(plan) && plan.sources.iter().all(ends)
     }
 }

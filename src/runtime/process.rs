@@ -38,6 +38,8 @@ pub struct Process {
     pub attached: Option<Attached>,
     /// When all is read, it goes on until it is stopped.
     pub stays: bool,
+    /// Whether it answers over HTTP, or the first one does for it.
+    pub is_served: bool,
     pub writers: Writers,
     /// `None`: nothing is stored.
     pub store: Option<StorePlace>,
@@ -115,6 +117,7 @@ impl Process {
             beginnings: Beginnings::new(plan, options.workers),
             attached: None,
             stays: !options.ends(plan),
+            is_served: options.is_served(plan),
             writers,
             store: recovered.map(|_| StorePlace::default()),
             rounds: Rounds::default(),

@@ -15,7 +15,9 @@ use timely::dataflow::operators::{Concat, Exchange, Input, Inspect};
 use timely::worker::Worker;
 
 use super::report::WorkerReport;
+use super::share::ProcessShare;
 use super::stop::StopCause;
+use crate::sink::DifferencePart;
 use crate::time::{Micros, Tick};
 
 /// What a worker sends to the leader.
@@ -31,6 +33,10 @@ pub enum Request {
     Saved,
     /// Of the leader: before this tick, all outputs have committed what they were told.
     Settled(Tick),
+    /// Of another process than the first: what it knows of its part.
+    Share(usize, Box<ProcessShare>),
+    /// Of another process than the first: a part of what its outputs differ by.
+    Differ(DifferencePart),
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,
     /// This worker's process was asked to stop: every process stops.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::time::{Micros, Tick};
 
 /// Of so many ticks the times are kept; where an output lags by more, those of two ticks become the later one's.
@@ -16,10 +18,20 @@ pub struct RowTimes {
 }
 
 /// The times of the newest rows whose consequences can be read, where there are any.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewestRows {
     pub sources: Vec<Option<Micros>>,
     pub outputs: Vec<Option<Micros>>,
+}
+
+impl NewestRows {
+    /// Takes in those of another process.
+    pub fn add(&mut self, other: &NewestRows) {
+        let both = [(&mut self.sources, &other.sources), (&mut self.outputs, &other.outputs)];
+        for (newest, others) in both {
+            newest.iter_mut().zip(others).for_each(|(one, other)| *one = (*one).max(*other));
+        }
+    }
 }
 
 impl RowTimes {

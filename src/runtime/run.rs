@@ -140,7 +140,7 @@ impl Run {
             Err(RunError::Sink(SinkError::Stopped)) => {
                 return Ok(Run { view, started, running: None });
             }
-            opened => opened?.observed(observer),
+            opened => opened?.observed(observer, view.options.is_served(&view.plan)),
         };
         let process = Process::new(plan, options, (stop, failure), writers, recovered);
         let process = Arc::new(Process { attached, ..process });

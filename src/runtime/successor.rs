@@ -116,7 +116,7 @@ impl Successor {
         let timely_workers = met.ok_or_else(stopped)?;
         let RunView { plan, options, stop, failure, .. } = &view;
         let held = HeldRecords::new(plan);
-        let writers = Writers::holding(plan, &held).observed(observer);
+        let writers = Writers::holding(plan, &held).observed(observer, options.is_served(plan));
         let process = Process::new(plan, options, (stop, failure), writers, Some(&store));
         let (without, beside) = (Arc::new(without), of.live.clone());
         let process = Arc::new(Process { without, beside, ..process });

@@ -50,6 +50,10 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     let mut intake = Intake::new(index, peers);
     let mut latencies = Latencies::default();
     let mut shared = Instant::now();
+    // Who asks over HTTP asks the first process. One worker of each other one tells it, if there is anything new.
+    let tells_first = index >= process.workers && index % process.workers == 0;
+    let tells_first = tells_first && process.is_served;
+    let mut told_first = None;
     // The ticks that had been taken from the inbox when this worker last requested one.
     let mut requested: Option<u64> = None;
     let mut stop_told = false;
@@ -84,12 +88,16 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             requested = Some(ticks);
         }
         intake.tell_end(process, &dataflow, &mut requests);
+        if tells_first {
+            let parts = writers.unsent_difference(plan).into_iter();
+            parts.for_each(|part| requests.send(Request::Differ(part)));
+        }
         let mut timeout = match until_due {
             Some(until @ 1..) => IDLE.min(Duration::from_micros(until as u64)),
             _ => IDLE,
         };
         if let Some(leader) = &mut leader {
-            leader.receive(&requests);
+            leader.receive(&requests, process);
             let rest = leader.lead(&mut dataflow, process).map_err(|error| error.to_string())?;
             if let Some(rest) = rest {
                 timeout = timeout.min(rest);
@@ -145,6 +153,11 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             shared = Instant::now();
             latencies.share(&process.amounts.latencies);
             process.live.tell(index % process.workers, &dataflow.counts.borrow());
+            let share = tells_first.then(|| process.live.share());
+            if let Some(share) = share.filter(|share| told_first.as_ref() != Some(share)) {
+                requests.send(Request::Share(index / process.workers, Box::new(share.clone())));
+                told_first = Some(share);
+            }
         }
     }
     if leader.is_some() && writers.delivers() {

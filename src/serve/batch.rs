@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -20,6 +21,8 @@ use crate::row::IdentifierHash;
 /// How many may be asked for at once, and how long the list may be.
 const MOST: usize = 1_000;
 const MOST_BYTES: usize = 1 << 20;
+/// How long an answer may be, about: whoever asks for one person may ask for that one a thousand times.
+const MOST_ANSWERED: usize = 32 << 20;
 const EXAMPLE: &str = r#"{"ids": ["email:ada@example.com", "p_…"]}"#;
 
 pub fn routes() -> Router<SharedHandles> {
@@ -69,6 +72,11 @@ async fn batch(
     })?;
     let mut text = format!("{{\"tick\":{tick},\"profiles\":[");
     for (place, ((id, wanted), found)) in ids.iter().zip(wanted).zip(found).enumerate() {
+        if text.len() > MOST_ANSWERED {
+            let message = format!("the answer would have more than {MOST_ANSWERED} bytes");
+            let remedy = "ask for fewer at once, or for some of their ?attributes=";
+            return Err(Denial::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message, remedy));
+        }
         text.push_str(if place > 0 { "," } else { "" });
         text.push_str(&format!("{{\"id\":{},", json!(id)));
         match found {

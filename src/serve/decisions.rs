@@ -81,7 +81,7 @@ async fn decide(handles: &SharedHandles, ingest: &Ingest, body: Body) -> Result<
     let (source, row) = row(&handles.plan, [&left, &right], &key(named), decision)?;
     let mut rows = PostedRows::default();
     rows.push(row.to_string().as_bytes());
-    let taken = ingest.post(source as u16, rows).await?;
+    let taken = ingest.post(source as u16, rows, None).await?;
     let name = &handles.plan.sources[source].name;
     if let Some(rejected) = taken.rejected.first() {
         let why = rejected.reasons.iter().map(|reason| reason.message.as_str());

@@ -17,6 +17,9 @@ use super::recent::RecordPlace;
 use crate::sink::{Catalog, Encoder, Json, ReadBack, RecordKey, TickIndex};
 use crate::time::Tick;
 
+/// What is read at once of records that are large.
+const MOST_BYTES: usize = 1 << 20;
+
 /// The records of some outputs from a place on.
 pub struct EarlierRecords {
     files: Vec<EarlierFile>,
@@ -90,10 +93,11 @@ impl EarlierRecords {
         })
     }
 
-    /// The next records, so many at most, of ticks up to one whose records all stand there. None: there are no more.
+    /// The next records, so many at most, and fewer where they are large, of ticks up to one whose records all stand there.
+    /// None: there are no more.
     pub fn read(&mut self, most: usize, until: Tick) -> io::Result<Vec<JournalRecord>> {
-        let mut found = Vec::new();
-        while found.len() < most {
+        let (mut found, mut bytes_found): (Vec<JournalRecord>, usize) = (Vec::new(), 0);
+        while found.len() < most && bytes_found < MOST_BYTES {
             while self.waiting.is_empty() && self.next_tick(until)? {}
             let in_journal = match &mut self.journal {
                 Some(journal) => journal.peek(until)?,
@@ -102,7 +106,9 @@ impl EarlierRecords {
             let in_file = self.waiting.front().map(|(place, ..)| *place);
             let is_next = in_journal.is_some_and(|of| in_file.is_none_or(|in_file| of < in_file));
             if let Some(journal) = self.journal.as_mut().filter(|_| is_next) {
-                found.extend(journal.next());
+                let next = journal.next();
+                bytes_found += next.as_ref().map_or(0, |(.., line)| line.len());
+                found.extend(next);
                 continue;
             }
             let Some((place, file, line)) = self.waiting.pop_front() else { break };
@@ -110,6 +116,7 @@ impl EarlierRecords {
             let mut bytes = vec![0; line.bytes];
             file.read_exact_at(&mut bytes, line.from)?;
             self.place = place;
+            bytes_found += line.bytes;
             found.push((place, *output, String::from_utf8(bytes).map_err(io::Error::other)?));
         }
         Ok(found)

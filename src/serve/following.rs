@@ -39,6 +39,13 @@ pub enum FollowedChange {
     Fault(Denial),
 }
 
+/// What is told next.
+enum NextChange {
+    Record(ToldRecord),
+    /// A line, and the number of its output.
+    Line(u16, String),
+}
+
 /// Follows outputs.
 pub struct Following {
     handles: SharedHandles,
@@ -47,8 +54,8 @@ pub struct Following {
     published: Arc<Published>,
     outputs: Vec<u16>,
     place: Option<RecordPlace>,
-    /// The next ones, the last first.
-    waiting: Vec<FollowedChange>,
+    /// The next ones, the last first: what is read from memory is written when it is told.
+    waiting: Vec<(RecordPlace, NextChange)>,
     /// What is read from files yet.
     earlier: Option<EarlierRecords>,
     over: bool,
@@ -102,8 +109,8 @@ impl Following {
         let (mut published, mut told) = self.told();
         while !self.over {
             told.mark_unchanged();
-            if let Some(next) = self.waiting.pop() {
-                return Some(next);
+            if let Some((place, next)) = self.waiting.pop() {
+                return Some(self.change(place, next));
             }
             if let Some(earlier) = self.earlier.take() {
                 if let Err(denial) = self.read(earlier).await {
@@ -144,7 +151,8 @@ impl Following {
                     self.place = records.last().map(|(place, _)| *place);
                     let records = records.into_iter().rev();
                     let chosen = records.filter(|(_, of)| self.outputs.contains(&of.record.output));
-                    self.waiting = chosen.map(|(place, of)| self.change(place, &of)).collect();
+                    let next = chosen.map(|(place, of)| (place, NextChange::Record(of)));
+                    self.waiting = next.collect();
                 }
                 Err(old) => {
                     let place = self.place.expect("without a place nothing is too old");
@@ -176,13 +184,6 @@ impl Following {
             })
         });
         let outputs = outputs.collect::<Result<_, _>>()?;
-        if let Some(output) = self.outputs.iter().find(|of| !self.handles.knows_difference(**of)) {
-            let name = names.name(*output);
-            let message = format!(
-                "the run has changed, and what '{name}' differs by is not known to one of several processes"
-            );
-            return Err(Denial::new(StatusCode::GONE, "too_old", message, REMEDY));
-        }
         self.published = Arc::clone(next.source()?);
         (self.outputs, self.handles) = (outputs, next);
         while self.handles.ready().is_err() && !self.over {
@@ -206,12 +207,9 @@ impl Following {
         })?;
         if !records.is_empty() {
             self.place = records.last().map(|(place, ..)| *place);
-            let names = &self.handles.catalog.outputs;
-            let told = |(place, output, line): (_, u16, _)| {
-                let output = names.name(output).to_owned();
-                FollowedChange::Told { place, output, line }
-            };
-            self.waiting = records.into_iter().rev().map(told).collect();
+            let records = records.into_iter().rev();
+            let next = records.map(|(place, output, line)| (place, NextChange::Line(output, line)));
+            self.waiting = next.collect();
             self.earlier = Some(earlier);
             return Ok(());
         }
@@ -263,14 +261,19 @@ impl Following {
         unwritten.map_or(published, |tick| published.min(tick.saturating_sub(1)))
     }
 
-    fn change(&self, place: RecordPlace, told: &ToldRecord) -> FollowedChange {
-        let ToldRecord { record, names } = told;
+    fn change(&self, place: RecordPlace, next: NextChange) -> FollowedChange {
         let catalog = &self.handles.catalog;
-        let line = match names {
-            Some(names) => Json::new(names).line(record, names).to_owned(),
-            None => self.handles.write(|json| json.line(record, catalog).to_owned()),
+        let (output, line) = match next {
+            NextChange::Line(output, line) => (output, line),
+            NextChange::Record(ToldRecord { record, names: Some(names) }) => {
+                (record.output, Json::new(&names).line(&record, &names).to_owned())
+            }
+            NextChange::Record(ToldRecord { record, names: None }) => {
+                let line = self.handles.write(|json| json.line(&record, catalog).to_owned());
+                (record.output, line)
+            }
         };
-        FollowedChange::Told { place, output: catalog.outputs.name(record.output).to_owned(), line }
+        FollowedChange::Told { place, output: catalog.outputs.name(output).to_owned(), line }
     }
 
     fn fail(&mut self, denial: Denial) -> FollowedChange {

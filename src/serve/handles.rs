@@ -104,7 +104,6 @@ impl Handles {
     pub fn is_replaced_by(&self, next: &SharedHandles) {
         if let (Some(before), Some(published)) = (&self.published, &next.published)
             && self.catalog.outputs.iter().eq(next.catalog.outputs.iter())
-            && (0..self.plan.outputs.len() as u16).all(|output| self.knows_difference(output))
         {
             published.recent.go_on(&before.recent, &self.catalog);
         }
@@ -130,13 +129,6 @@ impl Handles {
             let message = "this process does not know all people: the first one of the run does";
             self.process.other(message)
         })
-    }
-
-    /// Whether what an output turns out to differ by, where outputs are compared, is known to this process: of a topic,
-    /// each process knows its own share.
-    pub fn knows_difference(&self, output: u16) -> bool {
-        let target = &self.plan.outputs[usize::from(output)].target;
-        self.process.of <= 1 || target.is_local()
     }
 
     /// As of which tick all can be read that follows from rows which can't be lost any more by now.

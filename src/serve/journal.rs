@@ -28,13 +28,17 @@ const ENDING: &str = "ndjson";
 #[derive(Clone, Copy, Debug)]
 pub struct JournalBounds {
     /// A file that has so many bytes is followed by another one.
-    pub bytes: u64,
-    /// So many files are kept.
-    pub files: usize,
+    pub file: u64,
+    /// The files have so many together, beside what was written to the last one at once.
+    pub all: u64,
 }
 
-/// 256 MiB in all.
-pub const BOUNDS: JournalBounds = JournalBounds { bytes: 4 << 20, files: 64 };
+impl JournalBounds {
+    /// Few files, the last of which is soon read.
+    pub fn new(all: u64) -> Self {
+        JournalBounds { file: (all / 64).min(64 << 20), all }
+    }
+}
 
 /// Who tells what follows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,12 +118,10 @@ struct KnownJournal {
 impl JournalFile {
     /// Goes on with what there is, or begins anew. With it comes the tick behind which it is told.
     ///
-    /// `outputs` are those whose records are kept; `is_partial` says that what some of them turn out to differ by, where
-    /// outputs are compared, is known to other processes alone.
+    /// `outputs` are those whose records are kept.
     pub fn open(
         durable: &DurableOutputs,
         outputs: Vec<String>,
-        is_partial: bool,
         bounds: JournalBounds,
     ) -> io::Result<(Self, Tick)> {
         let folder = folder(&durable.folder.root);
@@ -137,23 +139,23 @@ impl JournalFile {
             let is_same = known.teller.definition == teller.definition && !durable.comes_at_once;
             is_same && durable.can_compute(known.until)
         });
-        let is_same = same.is_some();
         let told = same.map(|known| durable.told_up_to(known.until));
         let withheld = told.map_or(replayed, |told| told.min(replayed));
-        let opened = match known.filter(|_| is_same || !is_partial) {
+        let opened = match known {
             Some(KnownJournal { path, bytes, until, .. }) => {
                 let file = File::options().write(true).open(&path)?;
                 file.set_len(bytes)?;
-                JournalFile { folder, path, file, bytes, until, teller, is_untold: true, bounds }
+                let is_untold = true;
+                let mut opened =
+                    JournalFile { folder, path, file, bytes, until, teller, is_untold, bounds };
+                // The run before may have ended while it did so.
+                opened.turn()?;
+                opened
             }
             None => {
                 delete(&durable.folder.root)?;
                 // Of a folder without rows: behind all that another one may have told.
-                let until = match (replayed, is_partial) {
-                    (0, _) => differs_at.saturating_sub(1),
-                    (_, true) => differs_at,
-                    (_, false) => replayed,
-                };
+                let until = if replayed == 0 { differs_at.saturating_sub(1) } else { replayed };
                 JournalFile::begun(folder, until, teller, bounds)?
             }
         };
@@ -199,12 +201,20 @@ impl JournalFile {
 
     /// Goes on in another file, where this one is long enough, and deletes the oldest.
     pub fn turn(&mut self) -> io::Result<()> {
-        if self.bytes < self.bounds.bytes {
+        if self.bytes < self.bounds.file {
             return Ok(());
         }
-        let files = files(&self.folder)?;
-        let too_many = (files.len() + 1).saturating_sub(self.bounds.files);
-        files[..too_many].iter().try_for_each(|(_, path)| fs::remove_file(path))?;
+        // Room for the next one. The one that was written last is there for those who are just behind.
+        let mut room = self.bounds.all.saturating_sub(self.bounds.file + self.bytes);
+        let mut is_too_old = false;
+        for (_, path) in files(&self.folder)?.iter().rev().filter(|(_, path)| *path != self.path) {
+            let bytes = fs::metadata(path)?.len();
+            is_too_old = is_too_old || bytes > room;
+            room = room.saturating_sub(bytes);
+            if is_too_old {
+                fs::remove_file(path)?;
+            }
+        }
         let (folder, teller) = (self.folder.clone(), self.teller.clone());
         *self = JournalFile::begun(folder, self.until, teller, self.bounds)?;
         Ok(())

@@ -9,8 +9,9 @@ use super::journal::{self, JournalLine};
 use super::recent::RecordPlace;
 use crate::time::Tick;
 
-/// Records that are read at once.
+/// Records that are read at once, and bytes of them, or one.
 const PART: usize = 256;
+const PART_BYTES: usize = 1 << 20;
 
 /// A record, by the number of its output, as files have it.
 pub type JournalRecord = (RecordPlace, u16, String);
@@ -86,7 +87,8 @@ impl JournalReading {
         until: Tick,
     ) -> io::Result<bool> {
         let mut bytes = Vec::new();
-        while self.waiting.len() < PART {
+        let mut held = self.waiting.iter().map(|(.., record)| record.len()).sum::<usize>();
+        while self.waiting.len() < PART && held < PART_BYTES {
             bytes.clear();
             let read = file.read_until(b'\n', &mut bytes)?;
             if bytes.last() != Some(&b'\n') {
@@ -104,6 +106,7 @@ impl JournalReading {
                 }
                 let chosen = self.outputs.iter().find(|(name, _)| *name == output);
                 if let Some((_, number)) = chosen.filter(|_| place > self.place) {
+                    held += record.get().len();
                     self.waiting.push_back((place, *number, record.get().to_owned()));
                 }
                 self.place = self.place.max(place);
@@ -144,11 +147,11 @@ mod tests {
         }
     }
 
-    const BOUNDS: JournalBounds = JournalBounds { bytes: 300, files: 4 };
+    const BOUNDS: JournalBounds = JournalBounds { file: 300, all: 1_200 };
 
     fn open(durable: &DurableOutputs) -> (JournalFile, Tick) {
         let outputs = vec!["people".to_owned(), "flat".to_owned()];
-        JournalFile::open(durable, outputs, false, BOUNDS).expect("it is read")
+        JournalFile::open(durable, outputs, BOUNDS).expect("it is read")
     }
 
     /// What is read behind a place of one output, or of both; nothing where it is not known any more.
@@ -169,6 +172,42 @@ mod tests {
         Some(found)
     }
 
+    /// How many bytes the files have together.
+    fn bytes(root: &Path) -> u64 {
+        let files = journal::files(&journal::folder(root)).expect("it is read");
+        files.iter().map(|(_, path)| path.metadata().expect("it is there").len()).sum()
+    }
+
+    #[test]
+    fn a_bound_that_has_become_less_holds_from_the_next_file_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        let outputs = || vec!["people".to_owned()];
+        let tell = |file: &mut JournalFile, ticks: std::ops::Range<Tick>| {
+            for tick in ticks {
+                let line =
+                    format!("{{\"id\":\"{tick}.0.1\",\"output\":\"people\",\"record\":0}}\n");
+                let part = file.part(&line.into_bytes().repeat(100), tick);
+                file.write(&part).expect("room");
+                file.written(&part, tick);
+                file.turn().expect("room");
+            }
+        };
+        let bounds = JournalBounds::new(1 << 20);
+        let (mut file, _) = JournalFile::open(&run(root, 1, 10), outputs(), bounds).expect("room");
+        tell(&mut file, 11..400);
+        assert!((900 << 10..=1 << 20).contains(&bytes(root)), "{}", bytes(root));
+        drop(file);
+        let less = JournalBounds::new(100 << 10);
+        let (mut file, _) = JournalFile::open(&run(root, 2, 400), outputs(), less).expect("room");
+        tell(&mut file, 401..402);
+        assert!(bytes(root) <= (100 << 10) + bounds.file, "{}", bytes(root));
+        tell(&mut file, 402..500);
+        assert!((80 << 10..=110 << 10).contains(&bytes(root)), "{}", bytes(root));
+        let last = RecordPlace { tick: 499, output: 0, number: 0 };
+        assert_eq!(read(root, &["people"], last).expect("it is known").len(), 1);
+    }
+
     proptest! {
         #[test]
         fn all_that_was_told_behind_a_place_is_read_once_however_runs_end(
@@ -176,7 +215,7 @@ mod tests {
         ) {
             let folder = tempfile::tempdir().expect("a folder");
             let root = folder.path();
-            let (mut number, mut tick, mut all) = (1, 10, Vec::new());
+            let (mut number, mut tick, mut all, mut longest) = (1, 10, Vec::new(), 0);
             let (mut file, _) = open(&run(root, number, tick));
             for (ticks, records, torn) in told {
                 tick += ticks;
@@ -189,6 +228,7 @@ mod tests {
                     all.push((place, name));
                 }
                 let part = file.part(&lines, tick);
+                longest = longest.max(part.len() as u64);
                 file.write(&part).expect("room");
                 file.written(&part, tick);
                 file.turn().expect("room");
@@ -204,7 +244,7 @@ mod tests {
                 }
             }
             let first = journal::files(&journal::folder(root)).expect("it is read")[0].0;
-            prop_assert!(journal::files(&journal::folder(root)).expect("it is read").len() <= BOUNDS.files);
+            prop_assert!(bytes(root) <= BOUNDS.all + longest, "{} bytes", bytes(root));
             for (place, _) in &all {
                 for outputs in [&["people", "flat"][..], &["flat"]] {
                     let behind = all.iter().filter(|(of, name)| of > place && outputs.contains(name));
@@ -234,10 +274,6 @@ mod tests {
         // Under another definition what is replayed was told, or is told as what differs.
         let other = DurableOutputs { definition: "other".to_owned(), ..run(root, 2, 30) };
         assert_eq!((open(&other).1, begins()), (30, 10));
-        // What this run knows only in part it does not go on with.
-        let outputs = || vec!["people".to_owned(), "flat".to_owned()];
-        let opened = JournalFile::open(&other, outputs(), true, BOUNDS).expect("it is read");
-        assert_eq!((opened.1, begins()), (30, 31));
         for anew in
             [run(root, 7, 30), DurableOutputs { store: "other".to_owned(), ..run(root, 2, 30) }]
         {
@@ -251,7 +287,7 @@ mod tests {
         let (mut file, _) = open(&run(root, 1, 10));
         tell(&mut file, 20);
         drop(file);
-        let opened = JournalFile::open(&run(root, 2, 30), vec!["people".to_owned()], false, BOUNDS);
+        let opened = JournalFile::open(&run(root, 2, 30), vec!["people".to_owned()], BOUNDS);
         assert_eq!((opened.expect("it is read").1, begins()), (30, 30));
     }
 }

@@ -186,9 +186,12 @@ pub fn router(handles: &SharedHandles) -> Router {
     let mut router = origins::read_from(reads, &handles.plan.http.origins).merge(changes);
     let guarded =
         |routes| limited(until_the_end(routes, &handles.closing), &limiter, KeyKind::Write);
-    let ingest = ingest::router(&ingest, guarded, |rows| {
-        rows.route_layer(from_fn_with_state(open, trusted::posting))
-    });
+    let ingest = ingest::router(
+        &ingest,
+        guarded,
+        |rows| rows.route_layer(from_fn_with_state(open, trusted::posting)),
+        |rows| origins::read_from(rows, &handles.plan.http.origins),
+    );
     router = router.merge(ingest).merge(openapi::routes()).merge(page::routes());
     if let Some(live) = &handles.live {
         let (live, stop) = (Arc::clone(live), handles.stop.clone());

@@ -53,7 +53,8 @@ async fn rejects(
 ) -> Result<Response, Denial> {
     parameters(query)?;
     let published = handles.source()?;
-    let counts = handles.live.as_ref().map(|live| live.counts().rejects).unwrap_or_default();
+    let live = handles.live.as_ref();
+    let counts = live.map(|live| live.all_shares().counts.rejects).unwrap_or_default();
     let mut groups: Vec<ToldRejects> = Vec::new();
     for ((source, code), rows) in counts {
         groups.push(((RecordKey::Source(source), code), Some(rows), Vec::new()));

@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::journal::{self, JournalFile};
+use super::journal::{self, JournalBounds, JournalFile};
 use super::keeping::{ChangesKeeper, KeptChanges};
 use super::published::{ProfileChange, Published, PublishedProfile};
 use super::served_plan::ServedPlan;
 use super::server::ServeError;
 use crate::plan::Plan;
 use crate::sink::{
-    Acknowledgement, Catalog, Committable, DifferingRecords, DurableOutputs, Observer, Receipt,
-    Record, RecordBody, RecordKey, RecordValue, UnderWay,
+    Acknowledgement, Catalog, Committable, DifferencePart, DifferingRecords, DurableOutputs,
+    Observer, Receipt, Record, RecordBody, RecordKey, RecordValue, UnderWay,
 };
 use crate::time::Tick;
 
@@ -26,8 +26,8 @@ pub struct PublishingObserver {
     whole: u16,
     /// By output, as which one its records are told.
     told_as: Vec<Option<u16>>,
-    /// Whether what some output differs by is not known to this process.
-    is_partial: bool,
+    /// How many processes send what outputs differ by there.
+    others: usize,
     published: Arc<Published>,
     observed: Sender<Observed>,
     committable: Committable,
@@ -45,9 +45,11 @@ impl Drop for PublishingObserver {
 /// What the thread is told.
 enum Observed {
     Records(ObservedRecords),
-    /// What outputs differ by comes, and is told before what is behind this tick.
-    Awaits(Tick),
+    /// What outputs differ by comes, from so many other processes, too, and is told before what is behind this tick.
+    Awaits(Tick, usize),
     Differs(Tick, Vec<DifferingRecords>),
+    /// A part of it that is another process's; with its last one `true`.
+    DiffersElsewhere(DifferingRecords, bool),
     /// What is told behind this tick is kept.
     IsKept(ChangesKeeper, Tick),
 }
@@ -78,7 +80,7 @@ impl PublishingObserver {
             plan: Arc::clone(&served.plan),
             whole: served.whole,
             told_as: served.told_as.clone(),
-            is_partial: served.is_partial(),
+            others: served.others,
             published,
             observed: sender,
             committable,
@@ -99,7 +101,8 @@ impl PublishingObserver {
             journal::delete(&durable.folder.root)?;
             return Ok(None);
         }
-        let (file, told) = JournalFile::open(durable, names, self.is_partial, journal::BOUNDS)?;
+        let bounds = JournalBounds::new(self.plan.http.kept_changes());
+        let (file, told) = JournalFile::open(durable, names, bounds)?;
         let kept = Arc::new(KeptChanges::new(journal::folder(&durable.folder.root), keeps));
         let (names, abandoned) = (Catalog::shared(&self.plan), Arc::clone(&self.abandoned));
         let keeper = ChangesKeeper::start(file, Arc::clone(&kept), names, abandoned)?;
@@ -137,15 +140,17 @@ impl Observer for PublishingObserver {
     }
 
     fn awaits(&self, replayed: Tick) {
-        let _ = self.observed.send(Observed::Awaits(replayed));
+        let _ = self.observed.send(Observed::Awaits(replayed, self.others));
     }
 
-    fn differ(&self, tick: Tick, mut differing: Vec<DifferingRecords>) {
-        for DifferingRecords { records, .. } in &mut differing {
-            // Of a topic of several processes it is a part.
-            records.retain(|of| self.told_as.get(usize::from(of.output)) == Some(&Some(of.output)));
-        }
+    fn differ(&self, tick: Tick, differing: Vec<DifferingRecords>) {
         let _ = self.observed.send(Observed::Differs(tick, differing));
+    }
+
+    fn differ_elsewhere(&self, part: DifferencePart) {
+        let is_last = part.is_last;
+        let differing = part.received(&Catalog::of(&self.plan));
+        let _ = self.observed.send(Observed::DiffersElsewhere(differing, is_last));
     }
 
     fn allow(&self, before: Tick) {
@@ -179,6 +184,10 @@ struct WaitingTicks {
     awaits: Option<Tick>,
     /// As which tick that is told, and what it is, once it is known.
     differs: Option<(Tick, Vec<DifferingRecords>)>,
+    /// The same of other processes, as far as it has come; from how many it comes, and from how many all of it has.
+    elsewhere: Vec<DifferingRecords>,
+    others: usize,
+    known_of: usize,
     /// Where what is told behind a tick is kept.
     keeper: Option<(ChangesKeeper, Tick)>,
 }
@@ -192,8 +201,14 @@ impl WaitingTicks {
                 tick.records.extend(of.records);
                 tick.held.push(of.acknowledgement);
             }
-            Observed::Awaits(replayed) => self.awaits = Some(replayed),
+            Observed::Awaits(replayed, others) => {
+                (self.awaits, self.others) = (Some(replayed), others);
+            }
             Observed::Differs(tick, differing) => self.differs = Some((tick, differing)),
+            Observed::DiffersElsewhere(differing, is_last) => {
+                self.elsewhere.push(differing);
+                self.known_of += usize::from(is_last);
+            }
             Observed::IsKept(keeper, behind) => self.keeper = Some((keeper, behind)),
         }
     }
@@ -237,8 +252,12 @@ impl WaitingTicks {
 
     /// What outputs differ by, once it is known, and all that is replayed is published.
     fn difference(&mut self, last: Tick) -> Option<(Tick, Vec<DifferingRecords>)> {
-        let differs = self.differs.take_if(|_| self.awaits.is_none_or(|replayed| replayed <= last));
-        differs.inspect(|_| self.awaits = None)
+        let is_known = self.known_of >= self.others;
+        let is_reached = self.awaits.is_none_or(|replayed| replayed <= last);
+        let (tick, mut differing) = self.differs.take_if(|_| is_known && is_reached)?;
+        differing.append(&mut self.elsewhere);
+        self.awaits = None;
+        Some((tick, differing))
     }
 }
 

@@ -12,8 +12,9 @@ use tokio::sync::watch;
 use crate::sink::{Catalog, Json, Record};
 use crate::time::Tick;
 
-/// Records that are kept, at most.
+/// Records that are kept, at most, and bytes of them.
 const KEPT: usize = 65_536;
+const KEPT_BYTES: usize = 128 << 20;
 
 /// Where a record stands among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +44,8 @@ pub struct RecentRecords {
 #[derive(Default)]
 struct KeptRecords {
     records: VecDeque<(RecordPlace, ToldRecord)>,
+    /// What they take, about.
+    bytes: usize,
     /// Behind this place all is kept.
     from: Option<RecordPlace>,
     /// The last tick of earlier runs: what is replayed of them was told by them.
@@ -74,6 +77,7 @@ impl RecentRecords {
             kept.from = Some(RecordPlace::behind(history));
             kept.last = kept.last.max(kept.from);
             kept.records.retain(|(place, _)| place.tick > history);
+            kept.measure();
         }
     }
 
@@ -95,6 +99,7 @@ impl RecentRecords {
         });
         let since = std::mem::take(&mut kept.records);
         kept.records = told.chain(since).collect();
+        kept.measure();
         kept.from = from;
         drop(kept.shorten());
     }
@@ -107,6 +112,7 @@ impl RecentRecords {
             Some(own) => !says(Json::new(own).line(&told.record, own)),
             None => !says(json.line(&told.record, names)),
         });
+        kept.measure();
     }
 
     /// Adds the records of a tick, in the order of their outputs and keys.
@@ -121,6 +127,7 @@ impl RecentRecords {
         }
         kept.from.get_or_insert(RecordPlace::before(tick));
         kept.last = placed.last().map(|(place, _)| *place);
+        kept.bytes += placed.iter().map(|(_, told)| told.record.held()).sum::<usize>();
         kept.records.extend(placed);
         let gone = kept.shorten();
         // What is gone is freed while nobody waits.
@@ -172,10 +179,19 @@ impl RecentRecords {
 }
 
 impl KeptRecords {
-    /// Lets go of the oldest, where there are too many.
+    /// Others are kept than before.
+    fn measure(&mut self) {
+        self.bytes = self.records.iter().map(|(_, told)| told.record.held()).sum();
+    }
+
+    /// Lets go of the oldest, where there are too many, or they take too much. The last one stays, whatever it takes.
     fn shorten(&mut self) -> Vec<(RecordPlace, ToldRecord)> {
-        let too_many = self.records.len().saturating_sub(KEPT);
-        let gone: Vec<_> = self.records.drain(..too_many).collect();
+        let mut gone = Vec::new();
+        while self.records.len() > KEPT || self.bytes > KEPT_BYTES && self.records.len() > 1 {
+            let (place, told) = self.records.pop_front().expect("there are some");
+            self.bytes -= told.record.held();
+            gone.push((place, told));
+        }
         if let Some((place, _)) = gone.last() {
             self.from = Some(*place);
         }
@@ -247,8 +263,8 @@ impl RecordPlace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::row::IdentifierHash;
-    use crate::sink::{RecordBody, RecordKey};
+    use crate::row::{IdentifierHash, RawPosition};
+    use crate::sink::{RecordBody, RecordKey, RecordValue, RejectedInput};
 
     fn records(number: usize) -> Vec<ToldRecord> {
         let record = |id| Record {
@@ -277,6 +293,40 @@ mod tests {
         let from = RecordPlace { tick: 9, output: 0, number: 2 };
         assert_eq!(behind("9.0.1"), Err(TooOld { from }));
         assert_eq!(behind("9.0.2").map(|of| of.len()), Ok(10));
+    }
+
+    #[test]
+    fn large_records_are_as_many_as_there_is_room_for() {
+        let recent = RecentRecords::new();
+        let raw = "x".repeat(KEPT_BYTES / 10);
+        let large = || {
+            let position = RawPosition::Line { file: "a".into(), line: None };
+            let rejected = RejectedInput { position, reasons: Vec::new(), raw: raw.clone() };
+            let value = RecordValue::Reject(Box::new(rejected));
+            let body = RecordBody::Is { value, at: 0 };
+            ToldRecord::from(Record { output: 0, key: RecordKey::Source(0), body })
+        };
+        for tick in 1..30 {
+            recent.add(tick, vec![large()]);
+        }
+        let from = RecordPlace { tick: 20, output: 0, number: 1 };
+        assert_eq!(recent.behind(Some(from), 100).map(|of| of.len()), Ok(9));
+        let before = RecordPlace { tick: 20, output: 0, number: 0 };
+        assert_eq!(recent.behind(Some(before), 100).map(|_| ()), Err(TooOld { from }));
+        // What is left out makes room for others.
+        let mut names = Catalog::default();
+        names.outputs.learn("rejects");
+        names.sources.learn("orders");
+        recent.leave_out(&Arc::new(names), |_| true);
+        recent.add(30, records(3));
+        assert_eq!(recent.behind(Some(from), 100).map(|of| of.len()), Ok(3));
+        for tick in 31..36 {
+            recent.add(tick, vec![large()]);
+        }
+        assert_eq!(recent.behind(Some(from), 100).map(|of| of.len()), Ok(8));
+        // Of a tick that has more than there is room for the rest is there.
+        recent.add(40, (0..20).map(|_| large()).collect());
+        assert_eq!(recent.behind(None, 100).map(|of| of.len()), Ok(9));
     }
 
     #[test]

@@ -23,6 +23,8 @@ pub struct ServedPlan {
     pub whole: u16,
     /// By output: as which one its records that come to the first process are told; `None`: as none.
     pub told_as: Vec<Option<u16>>,
+    /// How many processes there are beside the first one.
+    pub others: usize,
 }
 
 impl ServedPlan {
@@ -60,13 +62,12 @@ impl ServedPlan {
             told_as.push(None);
             plan.outputs.len() - 1
         });
-        ServedPlan { plan: Arc::new(plan), whole: whole as u16, told_as }
-    }
-
-    /// Whether the first process is told what some output holds by a twin: where outputs are compared with what they
-    /// hold, it does not know what that one differs by.
-    pub fn is_partial(&self) -> bool {
-        self.told_as.iter().zip(0..).any(|(told_as, number)| told_as.is_some_and(|of| of != number))
+        ServedPlan {
+            plan: Arc::new(plan),
+            whole: whole as u16,
+            told_as,
+            others: processes.saturating_sub(1),
+        }
     }
 }
 
@@ -91,13 +92,13 @@ outputs:
             let plan = Plan::clone(&unserved(SHOP).plan);
             let served = ServedPlan::new(plan, processes);
             let names = served.plan.outputs.iter().map(|of| of.name.clone()).collect::<Vec<_>>();
-            (names, served.whole, served.told_as.clone(), served.is_partial())
+            (names, served.whole, served.told_as.clone(), served.others)
         };
-        let (names, whole, told_as, is_partial) = served(1);
+        let (names, whole, told_as, others) = served(1);
         assert_eq!(names, ["profiles", "rejects"]);
-        assert_eq!((whole, told_as, is_partial), (0, vec![Some(0), Some(1)], false));
-        let (names, whole, told_as, is_partial) = served(3);
+        assert_eq!((whole, told_as, others), (0, vec![Some(0), Some(1)], 0));
+        let (names, whole, told_as, others) = served(3);
         assert_eq!(names, ["profiles", "rejects", "profiles served over HTTP"]);
-        assert_eq!((whole, told_as, is_partial), (2, vec![None, Some(1), Some(0)], true));
+        assert_eq!((whole, told_as, others), (2, vec![None, Some(1), Some(0)], 2));
     }
 }

@@ -12,10 +12,9 @@ use super::handles::{Handles, SharedHandles};
 use super::noted::NoQuery;
 use super::profiles::{at, parameters};
 use super::served_plan::is_added;
-use crate::metrics::{Counts, SourceCounts};
+use crate::metrics::SourceCounts;
 use crate::plan::{Kind, Publish};
-use crate::runtime::{Live, NewestRows};
-use crate::source::Lags;
+use crate::runtime::{BucketCounts, ProcessShare};
 use crate::time::{Micros, rfc3339, wall_clock};
 
 pub fn routes() -> Router<SharedHandles> {
@@ -48,24 +47,24 @@ async fn status(
     });
     if let Some(live) = &handles.live {
         let body = body.as_object_mut().expect("it is an object");
-        let (counts, newest) = (live.counts(), live.newest_rows());
+        let share = live.all_shares();
+        let counts = &share.counts;
         body.extend([
             ("started".to_owned(), json!(rfc3339(live.started))),
             ("identifiers".to_owned(), json!(counts.identifiers)),
             ("merges".to_owned(), json!(counts.joined)),
             ("splits".to_owned(), json!(counts.parted)),
-            ("latency".to_owned(), latency(live)),
-            ("sources".to_owned(), sources(&handles, &counts, &newest)),
-            ("outputs".to_owned(), outputs(&handles, live, &counts, &newest)),
-            ("lag".to_owned(), json!(lag(live))),
+            ("latency".to_owned(), latency(&share.latencies)),
+            ("sources".to_owned(), sources(&handles, &share)),
+            ("outputs".to_owned(), outputs(&handles, &share)),
+            ("lag".to_owned(), json!(share.lag)),
         ]);
     }
     Ok(at(tick, Json(body).into_response()))
 }
 
 /// How long rows took: how many by the first bound in milliseconds that they kept, which is null beyond all.
-fn latency(live: &Live) -> Value {
-    let counts = live.latencies.counts();
+fn latency(counts: &BucketCounts) -> Value {
     let bound = |seconds: f64| (seconds < f64::MAX).then(|| (seconds * 1e3).round() as u64);
     let buckets: Vec<Value> = counts
         .buckets
@@ -79,7 +78,8 @@ fn instant(newest: Option<&Option<Micros>>) -> Option<String> {
     newest.copied().flatten().map(rfc3339)
 }
 
-fn sources(handles: &Handles, counts: &Counts, newest: &NewestRows) -> Value {
+fn sources(handles: &Handles, share: &ProcessShare) -> Value {
+    let ProcessShare { counts, newest, .. } = share;
     let of = handles.plan.sources.iter().zip(&counts.sources).enumerate();
     let source = of.map(|(number, (source, counted))| {
         let SourceCounts { rows, rejected, duplicates, dropped } = *counted;
@@ -98,9 +98,9 @@ fn sources(handles: &Handles, counts: &Counts, newest: &NewestRows) -> Value {
     source.collect()
 }
 
-fn outputs(handles: &Handles, live: &Live, counts: &Counts, newest: &NewestRows) -> Value {
+fn outputs(handles: &Handles, share: &ProcessShare) -> Value {
+    let ProcessShare { counts, newest, pending, .. } = share;
     let of = handles.plan.outputs.iter().enumerate().filter(|(_, of)| !is_added(of));
-    let pending: Vec<u64> = live.under_way.iter().map(|of| of.records()).collect();
     let output = of.map(|(number, output)| {
         json!({
             "name": output.name,
@@ -111,10 +111,4 @@ fn outputs(handles: &Handles, live: &Live, counts: &Counts, newest: &NewestRows)
         })
     });
     output.collect()
-}
-
-/// Messages of topics that are yet to be read.
-fn lag(live: &Live) -> Option<u64> {
-    let lags = live.lags.get().map(Lags::all)?;
-    (!lags.is_empty()).then(|| lags.values().sum())
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use serde::{Deserialize, Serialize};
 
 use super::record::{NamedIdentifier, RecordKey};
 use crate::plan::{Plan, Publish};
@@ -46,6 +47,13 @@ impl NameList {
         &self.names[usize::from(number)]
     }
 
+    /// Learns names that have these numbers elsewhere, as far as they are not known.
+    fn learn_all(&mut self, names: &[String]) {
+        for name in names {
+            self.learn(name);
+        }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
@@ -65,6 +73,10 @@ pub struct Catalog {
     publishes: Vec<Publish>,
 }
 
+/// All names of a catalog, as processes send them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CatalogNames([Vec<String>; 5]);
+
 impl Catalog {
     pub fn of(plan: &Plan) -> Self {
         Catalog {
@@ -81,6 +93,25 @@ impl Catalog {
     /// As operators and writers share them.
     pub fn shared(plan: &Plan) -> Arc<Self> {
         Arc::new(Catalog::of(plan))
+    }
+
+    /// All names, to be learned elsewhere.
+    pub fn names(&self) -> CatalogNames {
+        let lists =
+            [&self.outputs, &self.sources, &self.identifiers, &self.attributes, &self.segments];
+        CatalogNames(lists.map(|list| list.names.clone()))
+    }
+
+    /// Learns the names of a catalog that began with those of this one.
+    pub fn learn(&mut self, CatalogNames(names): &CatalogNames) {
+        let lists = [
+            &mut self.outputs,
+            &mut self.sources,
+            &mut self.identifiers,
+            &mut self.attributes,
+            &mut self.segments,
+        ];
+        lists.into_iter().zip(names).for_each(|(list, names)| list.learn_all(names));
     }
 
     /// The type of an attribute's values.

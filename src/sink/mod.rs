@@ -86,7 +86,7 @@ use crate::time::{Micros, Tick};
 pub use ahead::OutputsAhead;
 pub use catalog::Catalog;
 pub use commit::{Committable, DurableOutputs};
-pub use differing::{DifferingRecords, OutputsDifference};
+pub use differing::{DifferencePart, DifferingRecords, OutputsDifference, UnsentDifference};
 pub use durable::until_it_works;
 pub use encoder::{EncodedMessage, Encoder, Holding, MessageEncoder, ReadBack, Unreadable};
 pub use failure::{Failure, SinkError};

@@ -1,7 +1,7 @@
 //! Who sees all records of a process, beside the targets of its outputs.
 
 use super::commit::DurableOutputs;
-use super::differing::DifferingRecords;
+use super::differing::{DifferencePart, DifferingRecords};
 use super::receipt::Receipt;
 use super::record::Record;
 use super::under_way::UnderWay;
@@ -22,6 +22,9 @@ pub trait Observer: Send + Sync {
 
     /// What outputs differed by, as a tick of its own: nothing, where none did. It comes once after it is awaited.
     fn differ(&self, tick: Tick, differing: Vec<DifferingRecords>);
+
+    /// The same of those that another process writes, which comes in parts: it is told with it.
+    fn differ_elsewhere(&self, part: DifferencePart);
 
     /// Ticks before this one are durable, where anything is, and have been seen whole. It never falls; several
     /// workers say it.

@@ -41,6 +41,12 @@ pub enum Item<'a> {
 }
 
 impl PackedProfile {
+    /// How many bytes it has.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Types and texts, in the order of types.
     pub fn identifiers(&self) -> impl Iterator<Item = (u16, &str)> {
         let mut bytes = Bytes(&self.0);

@@ -137,6 +137,29 @@ impl RecordKey {
 }
 
 impl Record {
+    /// About how many bytes it takes.
+    pub fn held(&self) -> usize {
+        let texts = |texts: &[ArcStr]| texts.iter().map(|text| text.len()).sum::<usize>();
+        let key = match &self.key {
+            RecordKey::Identifier(named) | RecordKey::Shared(named) => named.text.len(),
+            RecordKey::Withheld(ends) => ends.iter().map(|named| named.text.len()).sum(),
+            RecordKey::Disagreement(of) => of.identifier.text.len(),
+            _ => 0,
+        };
+        let value = match self.value() {
+            Some(RecordValue::Profile(profile)) => profile.len(),
+            Some(RecordValue::Withheld(link)) => size_of_val(&*link.details),
+            Some(RecordValue::Disagreement(said)) => said.iter().map(|said| texts(said)).sum(),
+            Some(RecordValue::Reject(rejected)) => {
+                let reasons = rejected.reasons.iter();
+                let reasons = reasons.map(|of| of.path.len() + of.message.len());
+                rejected.raw.len() + reasons.sum::<usize>()
+            }
+            _ => 0,
+        };
+        size_of::<Record>() + key + value
+    }
+
     pub fn value(&self) -> Option<&RecordValue> {
         match &self.body {
             RecordBody::Is { value, .. } => Some(value),

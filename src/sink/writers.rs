@@ -16,6 +16,7 @@ use crossbeam_channel::bounded;
 use super::ahead::OutputsAhead;
 use super::catalog::Catalog;
 use super::commit::{Committable, DurableOutputs};
+use super::differing::{DifferencePart, UnsentDifference};
 use super::failure::{Failure, SinkError};
 use super::function::ProgramFunction;
 use super::held::HeldRecords;
@@ -62,6 +63,8 @@ pub struct Writers {
     under_way: UnderWay,
     /// Who sees all records, too.
     observer: Option<Arc<dyn Observer>>,
+    /// What is found that the outputs differ by: where who sees all records is in the first process, and this is another.
+    unsent: Option<UnsentDifference>,
     /// The outputs that are delivered to somebody else's service, which may be slow.
     services: Arc<[usize]>,
 }
@@ -137,13 +140,14 @@ impl Writers {
         let services = outputs.filter(|(_, output)| output.target.is_service());
         let services = services.map(|(number, _)| number).collect();
         let targets = Arc::new(RwLock::new(targets));
-        Writers { targets, under_way, observer: None, services }
+        Writers { targets, under_way, observer: None, unsent: None, services }
     }
 
-    /// Shows all records to an observer, too.
-    pub fn observed(self, observer: Option<Arc<dyn Observer>>) -> Self {
-        self.targets_mut().tell(observer.as_ref(), &self.under_way);
-        Writers { observer, ..self }
+    /// Shows all records to an observer, too; where one is in the first process, it is sent what outputs differ by here.
+    pub fn observed(self, observer: Option<Arc<dyn Observer>>, is_served: bool) -> Self {
+        let unsent = (is_served && observer.is_none()).then(UnsentDifference::default);
+        self.targets_mut().tell(observer.as_ref(), unsent.as_ref(), &self.under_way);
+        Writers { observer, unsent, ..self }
     }
 
     /// By output, what has been handed over and is not acknowledged.
@@ -202,7 +206,7 @@ impl Writers {
         for (of, from) in self.under_way.iter().zip(under_way.iter()) {
             of.set_index(from.index());
         }
-        opened.tell(self.observer.as_ref(), &self.under_way);
+        opened.tell(self.observer.as_ref(), self.unsent.as_ref(), &self.under_way);
         *self.targets_mut() = opened;
         awaited
     }
@@ -229,6 +233,17 @@ impl Writers {
     /// The tick as which is told what they differ by: what happens next is behind it.
     pub fn differ_at(&self) -> Tick {
         self.targets().durable.as_ref().map_or(0, |durable| durable.differs_at)
+    }
+
+    /// What is to be sent to the first process of what outputs differ by here, once it is known.
+    pub fn unsent_difference(&self, plan: &Plan) -> Vec<DifferencePart> {
+        let unsent = self.unsent.as_ref();
+        unsent.map(|unsent| unsent.take(|| Catalog::of(plan))).unwrap_or_default()
+    }
+
+    /// Another process has sent a part of what outputs differ by there.
+    pub fn differ_elsewhere(&self, part: DifferencePart) {
+        self.observer.iter().for_each(|observer| observer.differ_elsewhere(part.clone()));
     }
 
     /// Ticks before this one may be committed, since they are durable and handed over whole.
@@ -332,9 +347,21 @@ impl Targets {
         }
     }
 
-    /// An observer is told that they are open, and what they differ by, once they know.
-    fn tell(&mut self, observer: Option<&Arc<dyn Observer>>, under_way: &UnderWay) {
-        let (Some(durable), Some(observer)) = (&self.durable, observer) else { return };
+    /// An observer is told that they are open, and what they differ by, once they know; where there is none, that is kept
+    /// to be sent.
+    fn tell(
+        &mut self,
+        observer: Option<&Arc<dyn Observer>>,
+        unsent: Option<&UnsentDifference>,
+        under_way: &UnderWay,
+    ) {
+        let Some(durable) = &self.durable else { return };
+        let Some(observer) = observer else {
+            let unsent = unsent.cloned();
+            return unsent.into_iter().for_each(|unsent| {
+                durable.difference.is_told_to(move |differing| unsent.find(differing));
+            });
+        };
         let told = observer.opened(durable, under_way);
         self.committed.extend(told.filter(|told| *told > durable.settled));
         observer.awaits(durable.replayed);

@@ -19,7 +19,7 @@ const HISTORIES: usize = 1_000;
 /// posted is tried by tests/collector.rs, what is asked for, with which keys and limits, by tests/serve.rs and port, outputs to services by
 /// tests/services. In which characters texts are written (`encoding`), and how they are compressed, which no word says, is
 /// over before rows are rows, which scripts have: tests/forms.rs reads the bytes of files plainly.
-const OUTSIDE: [&str; 35] = [
+const OUTSIDE: [&str; 36] = [
     "http",
     "limits",
     "bytes",
@@ -47,6 +47,7 @@ const OUTSIDE: [&str; 35] = [
     "origins",
     "rate",
     "burst",
+    "kept_changes_mib",
     "batch",
     "connection",
     "postgres",

@@ -36,7 +36,11 @@ http: {listen: \"127.0.0.1:0\", origins: [\"https://shop.example\"]}
 ";
 
 fn shop(folder: &Path) -> (Running, SocketAddr) {
-    let definition = Definition::parse(SHOP, folder.join("shop.yaml")).expect("it is right");
+    shop_of(SHOP, folder)
+}
+
+fn shop_of(text: &str, folder: &Path) -> (Running, SocketAddr) {
+    let definition = Definition::parse(text, folder.join("shop.yaml")).expect("it is right");
     let running = Engine::builder(&definition).start().expect("it starts");
     let address = running.http().expect("it is served");
     // What earlier runs left is read back first.
@@ -136,6 +140,31 @@ fn who_comes_back_after_a_restart_is_told_the_rest_as_it_was_and_what_is_new() {
     Engine::builder(&definition).follow(true).start().expect("it starts").stop().expect("it ends");
     let (running, address) = shop(folder.path());
     assert_eq!(refusal(address, "?output=flat", &flat[28].0), (410, "too_old".to_owned()));
+    running.stop().expect("it ends");
+}
+
+#[test]
+fn as_much_is_kept_of_what_was_told_as_the_definition_says() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = SHOP.replace("http: {listen", "http: {kept_changes_mib: 1, listen");
+    let start = || shop_of(&text, folder.path());
+    let (running, address) = start();
+    let mut events = follow(address, "?output=flat", "");
+    let mut told = Events::new();
+    for round in 0..10 {
+        let orders: Vec<Value> = (0..2_000).map(|number| order(number, round)).collect();
+        post(address, &orders);
+        // At least one record of each in a tick, and a post is one tick.
+        told.extend(events.by_ref().take(2_000));
+    }
+    running.stop().expect("it ends");
+    let files = std::fs::read_dir(folder.path().join("data/changes")).expect("it is there");
+    let bytes: u64 = files.map(|file| file.expect("a file").metadata().expect("one").len()).sum();
+    assert!((500_000..1_600_000).contains(&bytes), "{bytes}");
+    let (running, address) = start();
+    assert_eq!(refusal(address, "?output=flat", &told[0].0), (410, "too_old".to_owned()));
+    let rest: Events = follow(address, "?output=flat", &told[18_000].0).take(1_999).collect();
+    assert_eq!(rest, told[18_001..]);
     running.stop().expect("it ends");
 }
 

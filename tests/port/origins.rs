@@ -6,7 +6,7 @@ use super::{definition, start};
 #[test]
 fn pages_of_hosts_that_are_named_may_read_and_others_may_not() {
     let folder = tempfile::tempdir().expect("a folder");
-    let http = "origins: [\"https://shop.example\", \"http://localhost:3000\"], keys: {read: read-key-read-key}";
+    let http = "origins: [\"https://shop.example\", \"http://localhost:3000\"], keys: {read: read-key-read-key, admin: admin-key-admin-key}";
     let (_running, address) = start(&definition(folder.path(), http)).expect("it starts");
     let preflight = |origin: &str| {
         let headers = [
@@ -35,6 +35,25 @@ fn pages_of_hosts_that_are_named_may_read_and_others_may_not() {
     }
     for origin in ["https://evil.example", "https://shop.example.evil.example", "null"] {
         assert_eq!(preflight(origin).header("access-control-allow-origin"), None, "{origin}");
+    }
+    // They may post rows, too: JSON with a key is asked for first.
+    let rows = "/v1/sources/orders";
+    for (origin, allowed) in [("https://shop.example", true), ("https://evil.example", false)] {
+        let origin_is = |answer: &super::client::Answer| {
+            answer.header("access-control-allow-origin") == allowed.then_some(origin)
+        };
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization,content-type"),
+        ];
+        let asked = request(address, "OPTIONS", rows, &headers, b"");
+        assert!(asked.status == 200 && origin_is(&asked), "{origin}");
+        let refused = request(address, "POST", rows, &[("origin", origin)], b"{}");
+        assert!(refused.status == 401 && origin_is(&refused), "{origin}");
+        let headers = [("origin", origin), ("authorization", "Bearer admin-key-admin-key")];
+        let posted = request(address, "POST", rows, &headers, b"{\"email\":\"a@b.c\"}");
+        assert!(posted.status == 200 && origin_is(&posted), "{origin}: {}", posted.status);
     }
 }
 

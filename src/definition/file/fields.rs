@@ -231,6 +231,13 @@ pub static HTTP: &[FieldShape] = &[
         "How many requests a key may send. Default: as many as it likes.",
         "{read: {rate: 100, burst: 500}, write: {rate: 50}}",
     ),
+    field(
+        "kept_changes_mib",
+        Shape::Count,
+        "How many MiB of what /v1/changes told last are kept in the data folder for those who come back, of outputs that \
+         are no files of JSON; at most 65536. Default: 256.",
+        "1024",
+    ),
 ];
 
 /// The fields of `tls`.

@@ -10,6 +10,9 @@ use crate::plan::{
     HttpServing, KeyHash, RateLimit, RateLimits, Source, StatedKey, StatedKeys, TlsFiles,
 };
 
+/// What is read to the end of one file when a run begins, and is looked for among few, stays small.
+const MOST_KEPT_CHANGES_MIB: u32 = 65_536;
+
 pub fn read(
     context: &mut ReadContext,
     file: &Object<'_>,
@@ -44,7 +47,15 @@ pub fn read(
         let mut of = |name| limit(context, &limits, name);
         Some(RateLimits { read: of("read"), write: of("write"), admin: of("admin") })
     });
-    HttpServing { listen, tls, keys, origins, limits: limits.unwrap_or_default() }
+    let limits = limits.unwrap_or_default();
+    let kept_changes_mib = object.count(context, "kept_changes_mib");
+    if let Some(mib) = kept_changes_mib.filter(|mib| *mib > MOST_KEPT_CHANGES_MIB) {
+        let message = format!(
+            "'kept_changes_mib' of 'http': {mib} is more than {MOST_KEPT_CHANGES_MIB}, which is 64 GiB"
+        );
+        context.complain(object.place_of("kept_changes_mib"), message);
+    }
+    HttpServing { listen, tls, keys, origins, limits, kept_changes_mib }
 }
 
 /// What is wrong with an address, as far as that can be told without asking for the names of machines.

@@ -2,7 +2,8 @@
 //!
 //! A device's clock may be wrong, and a message may have waited on it for days. What a device says is when the message
 //! happened and when it was sent, both by its own clock: so the message happened as long before it was received as
-//! lies between the two.
+//! lies between the two. One that was sent before it happened was so by a clock that was put right in between, or by one
+//! that says anything: it happened, at the latest, when it was received.
 
 use crate::time::{Micros, in_years, read_rfc3339, rfc3339};
 use serde_json::value::RawValue;
@@ -30,7 +31,7 @@ pub fn happened(stated: MessageTimes<'_>, received: Micros, skew: Skew) -> Optio
     let original = instant(original)?;
     let sent = stated.sent.and_then(instant).filter(|_| skew == Skew::Corrected);
     let corrected = match sent {
-        Some(sent) => received.saturating_sub(sent.saturating_sub(original)),
+        Some(sent) => received.saturating_sub(sent.saturating_sub(original).max(0)),
         None => original,
     };
     // A clock that is wrong by thousands of years tells nothing.
@@ -89,6 +90,13 @@ mod tests {
         assert_eq!(happened(stated, Skew::Corrected), None);
         let stated = MessageTimes { original: Some(&original), sent: Some(&tuesday) };
         assert_eq!(happened(stated, Skew::Corrected), expected);
+        // By a clock that was put right meanwhile, it was sent before it happened.
+        let sent = ["0", "\"2024-01-01T00:00:00Z\"", "\"0001-01-01T00:00:00Z\""].map(raw);
+        for sent in &sent {
+            let stated = MessageTimes { original: Some(&original), sent: Some(sent) };
+            assert_eq!(happened(stated, Skew::Corrected), nothing, "{}", sent.get());
+            assert_eq!(happened(stated, Skew::AsStated), expected);
+        }
     }
 
     proptest! {

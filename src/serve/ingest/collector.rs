@@ -120,14 +120,14 @@ async fn take(
     });
     // A message that is too large is one, however that was found.
     let (what, limit) = call.limit();
-    let Collected { rows, write_key } = read.await.map_err(|fault| match fault.code {
+    let (Collected { rows, write_key }, turn) = read.await.map_err(|fault| match fault.code {
         "too_large" => BodyFault::TooLarge { what, limit }.into(),
         _ => fault,
     })?;
     let key = stated.or(write_key);
     let source = (ingest.writing)(key.as_deref(), &collectors)?;
     // Rows that are rejected are told where all rejects are: to send them again would not help.
-    let taken = ingest.post(source, rows).await?;
+    let taken = ingest.post(source, rows, Some(turn)).await?;
     Ok(taken.answer(Json(json!({"success": true}))))
 }
 

@@ -13,6 +13,8 @@ use crate::time::Micros;
 pub const MESSAGE_LIMIT: usize = 32 << 10;
 /// A batch may have this many.
 pub const BATCH_LIMIT: usize = 500 << 10;
+/// Its rows may have this many together, each with what the batch says of all of them.
+const ROWS_LIMIT: usize = 16 << 20;
 
 /// What is posted to a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,6 +88,10 @@ pub fn collect(call: Call, body: &[u8], received: Micros) -> Result<Collected, B
             let skew = if call == Call::Import { Skew::AsStated } else { Skew::Corrected };
             for message in messages {
                 push(&mut rows, message, &fields, received, skew);
+                if rows.held() > ROWS_LIMIT {
+                    let what = "a batch, with what it says of all messages in each of them,";
+                    return Err(BodyFault::TooLarge { what, limit: ROWS_LIMIT });
+                }
             }
         }
     }
@@ -309,6 +315,22 @@ mod tests {
         let (_, rows, unread) = rows.into_parts(0);
         assert_eq!(rows.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [0, 2]);
         assert_eq!((unread[0].line, unread[0].code), (Some(1), "too_long"));
+    }
+
+    #[test]
+    fn what_a_batch_says_of_all_its_messages_does_not_make_it_many_times_larger() {
+        let batch = |context: usize, messages: usize| {
+            let said = "x".repeat(context);
+            let messages = vec!["{}"; messages].join(",");
+            let body = format!("{{\"context\":{{\"said\":\"{said}\"}},\"batch\":[{messages}]}}");
+            collect(Call::Batch, body.as_bytes(), 0).map(|of| of.rows.len())
+        };
+        assert_eq!(batch(1_000, 2_000), Ok(2_000));
+        assert_eq!(batch(300_000, 20), Ok(20));
+        for (context, messages) in [(300_000, 60_000), (30_000, 100_000), (10, 150_000)] {
+            let fault = batch(context, messages).expect_err("it would be too large");
+            assert!(matches!(fault, BodyFault::TooLarge { limit: ROWS_LIMIT, .. }), "{fault:?}");
+        }
     }
 
     #[test]

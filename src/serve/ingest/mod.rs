@@ -7,6 +7,7 @@
 mod body;
 mod clock;
 mod collector;
+mod coming;
 mod fault;
 mod messages;
 mod rows;
@@ -18,11 +19,11 @@ mod unpack;
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use axum::Router;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use crate::plan::Plan;
 use crate::serve::denial::Denial;
@@ -31,7 +32,9 @@ use crate::serve::profiles::at;
 use crate::source::{Http, PostRefused, PostedRows, Posts, RejectedRow};
 use crate::time::Tick;
 
+use body::BodyTurn;
 pub use collector::write_key;
+use coming::ComingBodies;
 pub use fault::KeyFault;
 
 /// How long is waited for what.
@@ -94,8 +97,9 @@ pub struct Ingest {
     writing: Writing,
     tick: KeptTick,
     patience: IngestPatience,
-    /// Bytes of bodies that are being read.
-    bodies: AtomicUsize,
+    bodies: ComingBodies,
+    /// For those that are looked at.
+    turns: Arc<Semaphore>,
 }
 
 impl Ingest {
@@ -114,13 +118,19 @@ impl Ingest {
             Some(PostedSource { name, number: number as u16, collector })
         };
         let sources = plan.sources.iter().enumerate().filter_map(of).collect();
-        let bodies = AtomicUsize::new(0);
+        let bodies = ComingBodies::default();
         let process = process.clone();
-        Arc::new(Ingest { sources, posts, process, writing, tick, patience, bodies })
+        let turns = Arc::new(Semaphore::new(body::TURNS));
+        Arc::new(Ingest { sources, posts, process, writing, tick, patience, bodies, turns })
     }
 
-    /// Posts rows, and waits until they can't be lost; says what became of them.
-    pub async fn post(&self, source: u16, rows: PostedRows) -> Result<TakenRows, Denial> {
+    /// Posts rows, which were looked at in somebody's turn, and waits until they can't be lost; says what became of them.
+    pub async fn post(
+        &self,
+        source: u16,
+        rows: PostedRows,
+        turn: Option<BodyTurn>,
+    ) -> Result<TakenRows, Denial> {
         let posts = self.posts.as_ref().ok_or_else(|| {
             self.process.other("this process takes no rows: the first one of the run does")
         })?;
@@ -131,6 +141,7 @@ impl Ingest {
             PostRefused::Full => fault::full(),
             PostRefused::Over => fault::stopping(),
         })?;
+        drop(turn);
         match tokio::time::timeout(self.patience.kept, kept).await {
             Ok(Ok(rejected)) => Ok(TakenRows { rejected, tick: (self.tick)() }),
             Ok(Err(_)) => Err(fault::stopping()),
@@ -139,13 +150,15 @@ impl Ingest {
     }
 }
 
-/// What rows are posted to, as `guarded` lets in who comes; rows that no SDK of a page sends only as `trusted` does, too.
+/// What rows are posted to, as `guarded` lets in who comes; rows that no SDK of a page sends only as `trusted` does, too,
+/// and from pages that `pages` names.
 pub fn router(
     ingest: &Arc<Ingest>,
     guarded: impl Fn(Router) -> Router,
     trusted: impl FnOnce(Router) -> Router,
+    pages: impl FnOnce(Router) -> Router,
 ) -> Router {
-    let rows = guarded(trusted(rows::router(ingest)));
+    let rows = pages(guarded(trusted(rows::router(ingest))));
     rows.merge(collector::told(guarded(collector::router(ingest))))
 }
 

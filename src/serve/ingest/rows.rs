@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 
 use super::collector::write_key;
-use super::rows_of::rows_of;
+use super::rows_of::{NoRows, rows_of};
 use super::{Ingest, body};
 use crate::serve::denial::Denial;
 use crate::source::RejectedRow;
@@ -63,16 +63,16 @@ async fn taken(
     }
     let source = (ingest.writing)(write_key(headers).as_deref(), &named)?;
     let rows = body::read(ingest, headers, body, ("a body", BYTES), |bytes| {
-        let rows = rows_of(bytes).map_err(|why| Denial::bad_body(why.0, ROWS_EXAMPLE))?;
-        if rows.len() > ROWS {
-            let why = format!("a body may have {ROWS} rows, and this has {}", rows.len());
-            return Err(Denial::too_many(why));
-        }
-        Ok(rows)
+        rows_of(bytes, ROWS).map_err(|why| match why {
+            NoRows::Unreadable(why) => Denial::bad_body(why, ROWS_EXAMPLE),
+            NoRows::TooMany(rows) => {
+                Denial::too_many(format!("a body may have {ROWS} rows, and this has {rows}"))
+            }
+        })
     });
-    let rows = rows.await?;
+    let (rows, turn) = rows.await?;
     let all = rows.len();
-    let taken = ingest.post(source, rows).await?;
+    let taken = ingest.post(source, rows, Some(turn)).await?;
     let told: Vec<Value> = taken.rejected.iter().take(TOLD).map(told).collect();
     let rejected = taken.rejected.len();
     let answer = json!({"accepted": all - rejected, "rejected": rejected, "rejects": told});

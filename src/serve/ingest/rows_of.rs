@@ -3,40 +3,82 @@
 //! Which of these a body is, its text says. What stands where a row should and is none is for the source to reject:
 //! its neighbours are taken.
 
+use std::fmt;
+
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::source::PostedRows;
 
 /// Why nothing of a body is taken.
 #[derive(Debug, PartialEq, Eq)]
-pub struct NoRows(pub String);
+pub enum NoRows {
+    Unreadable(String),
+    /// It has so many.
+    TooMany(usize),
+}
 
-/// Reads a body.
+/// The items of a list, as far as there is room for them: a small body may unpack to millions.
+struct ListedRows<'a> {
+    rows: &'a mut PostedRows,
+    most: usize,
+}
+
+impl<'de> Visitor<'de> for ListedRows<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<usize, A::Error> {
+        let mut number = 0;
+        while let Some(row) = list.next_element::<&RawValue>()? {
+            number += 1;
+            if number <= self.most {
+                self.rows.push(row.get().as_bytes());
+            }
+        }
+        Ok(number)
+    }
+}
+
+/// Reads a body of so many rows at most.
 ///
 /// # Errors
-/// If it is neither a JSON object, a list nor lines of them.
-pub fn rows_of(body: &[u8]) -> Result<PostedRows, NoRows> {
+/// If it is neither a JSON object, a list nor lines of them, or has more.
+pub fn rows_of(body: &[u8], most: usize) -> Result<PostedRows, NoRows> {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii();
     let mut rows = PostedRows::default();
-    match text.first() {
-        None => return Err(NoRows("the body is empty".to_owned())),
+    let number = match text.first() {
+        None => Err(NoRows::Unreadable("the body is empty".to_owned())),
         Some(b'[') => {
-            let list: Vec<&RawValue> = serde_json::from_slice(text)
-                .map_err(|error| NoRows(format!("the body is no JSON list: {error}")))?;
-            list.iter().for_each(|row| rows.push(row.get().as_bytes()));
+            let mut list = serde_json::Deserializer::from_slice(text);
+            let number = list.deserialize_seq(ListedRows { rows: &mut rows, most });
+            let number = number.and_then(|number| list.end().map(|()| number));
+            let why = |error| NoRows::Unreadable(format!("the body is no JSON list: {error}"));
+            number.map_err(why)
         }
         // A single object may have its lines, too.
-        Some(b'{') if serde_json::from_slice::<&RawValue>(text).is_ok() => rows.push(text),
+        Some(b'{') if serde_json::from_slice::<&RawValue>(text).is_ok() => {
+            rows.push(text);
+            Ok(1)
+        }
         Some(b'{') => {
             let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-            lines.filter(|line| !line.is_empty()).for_each(|line| rows.push(line));
+            let mut lines = lines.filter(|line| !line.is_empty());
+            lines.by_ref().take(most).for_each(|line| rows.push(line));
+            Ok(rows.len() + lines.count())
         }
         Some(_) => {
             let why = "the body is no JSON: a row is an object, and several stand in a list or a line each";
-            return Err(NoRows(why.to_owned()));
+            Err(NoRows::Unreadable(why.to_owned()))
         }
+    };
+    match number? {
+        number if number > most => Err(NoRows::TooMany(number)),
+        _ => Ok(rows),
     }
-    Ok(rows)
 }
 
 #[cfg(test)]
@@ -47,7 +89,7 @@ mod tests {
     use super::*;
 
     fn read_back(body: &str) -> Result<Vec<String>, NoRows> {
-        let (bytes, rows, _) = rows_of(body.as_bytes())?.into_parts(1);
+        let (bytes, rows, _) = rows_of(body.as_bytes(), 5)?.into_parts(1);
         let row = |(_, range): (u64, std::ops::Range<usize>)| {
             String::from_utf8_lossy(&bytes[range]).into_owned()
         };
@@ -63,6 +105,18 @@ mod tests {
         for body in ["", " \n", "hello", "5", "[1,", "\"{}\""] {
             assert!(read_back(body).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn of_too_many_rows_it_is_told_how_many_there_are() {
+        let list = |number: usize| format!("[{}]", vec!["{}"; number].join(","));
+        for body in [list as fn(usize) -> String, |number| "{}\n\n".repeat(number)] {
+            assert_eq!(read_back(&body(5)).expect("rows").len(), 5);
+            assert_eq!(read_back(&body(6)), Err(NoRows::TooMany(6)));
+            assert_eq!(read_back(&body(6_000)), Err(NoRows::TooMany(6_000)));
+        }
+        // What is broken is no list, however many it has.
+        assert!(matches!(read_back(&(list(9) + "]")), Err(NoRows::Unreadable(_))));
     }
 
     fn object() -> impl Strategy<Value = Value> {

@@ -64,11 +64,9 @@ impl Server {
     ) -> Self {
         let (plan, _) = check_text(DEFINITION, "shop.yaml".as_ref()).expect("right");
         let process = ServedProcess { of: 2, first: Some("http://first:80".to_owned()) };
-        let router = router(
-            &Ingest::new(&plan, posts, &process, writing, Arc::new(|| Some(7)), patience),
-            |routes| routes,
-            |routes| routes,
-        );
+        let tick: super::KeptTick = Arc::new(|| Some(7));
+        let ingest = Ingest::new(&plan, posts, &process, writing, tick, patience);
+        let router = router(&ingest, |routes| routes, |routes| routes, |routes| routes);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
         tokio::spawn(async move { axum::serve(listener, router).await });
