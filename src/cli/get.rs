@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use clap::Args;
 use selfsame::internals::changelog::{self, LookupResult};
 use selfsame::internals::console;
-use selfsame::internals::plan::Plan;
 
 use super::outputs::{WhereArgs, outputs};
 use super::print::{CommandResult, print};

@@ -2,7 +2,7 @@
 
 use arrow::array::RecordBatch;
 
-use crate::flow::{Diff, PackedList, SpanChanges};
+use crate::flow::{Diff, PackedList};
 use crate::profile::PersonRow;
 use crate::row::IdentifierHash;
 use crate::time::Micros;
@@ -107,11 +107,6 @@ impl ChangedRows {
         let mut group = ChangedRows::default();
         let people = (0..GROUP).take_while(|_| next(&mut group)).count();
         (people > 0).then_some(group)
-    }
-
-    /// The next people whose rows a tick changes.
-    pub fn next_of(changes: &mut SpanChanges<IdentifierHash, PackedList>) -> Option<Self> {
-        Self::next_group(|group| changes.next(|id, row, diff| group.push(*id, row, diff)))
     }
 
     pub fn push(&mut self, id: IdentifierHash, row: &[u8], diff: Diff) {

@@ -96,7 +96,7 @@ fn rank<'scope>(
     let values = RankedValues::new(Arc::clone(plan), SharedCounts::clone(counts));
     let ranked = each(people, "Ranked", move |_, span, ranked| {
         let mut changes = SpanChanges::new(Some(&span));
-        while let Some(group) = ChangedRows::next_of(&mut changes) {
+        while let Some(group) = next_changed(&mut changes) {
             values.compare(&group, ranked);
         }
     });
@@ -105,6 +105,11 @@ fn rank<'scope>(
     let by_rank = Exchange::new(|held: &RankedValue| u64::from(held.rank));
     let borders = keeping(held, by_rank, "Borders", counts, borders, Borders::apply);
     (ranked, borders.broadcast())
+}
+
+/// The next people whose rows a tick changes.
+fn next_changed(changes: &mut SpanChanges<IdentifierHash, PackedList>) -> Option<ChangedRows> {
+    ChangedRows::next_group(|group| changes.next(|id, row, diff| group.push(*id, row, diff)))
 }
 
 /// How many groups of people are a portion.
@@ -176,7 +181,7 @@ impl Standings {
     /// The next people, as a tick changes them.
     fn next_group(&self, touched: &mut TouchedPeople) -> Option<ChangedRows> {
         let TouchedPeople { tick, changed, unchanged, .. } = touched;
-        ChangedRows::next_of(changed).or_else(|| {
+        next_changed(changed).or_else(|| {
             let mut people = unchanged.by_ref().peekable();
             people.peek()?;
             let mut rows = self.rows.behind(*tick);
