@@ -684,3 +684,45 @@ fn beside_the_answer_stands_what_the_outputs_say() {
                missing field `output` at line 1 column 2\n";
     assert!(told.ends_with(end), "{told}");
 }
+
+/// A record that comes later changes what one element of a row says: the other one says what it said.
+#[test]
+fn an_element_still_carries_its_link_when_another_ones_record_comes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("room");
+    };
+    write(
+        "orders.ndjson",
+        r#"{"id": "0", "device": "c", "items": [{"mail": "d", "sku": "5"}, {"mail": "b", "sku": "0"}]}"#,
+    );
+    write("products.ndjson", r#"{"sku": "5", "title": "Hat"}"#);
+    write(
+        "shop.yaml",
+        "
+name: shop
+sources:
+  orders:
+    files: orders.ndjson
+    kind: events
+    id: id
+    unnest: items
+    fields: {id: text, device: text, mail: {type: text, path: items.mail}, sku: {type: text, path: items.sku}}
+    join: {products: sku}
+  products: {files: products.ndjson, kind: records, key: sku, fields: {sku: text, title: text}}
+identity:
+  mail: {from: {orders: mail}}
+  device: {from: {orders: device}}
+attributes:
+  titles: {from: orders, select: array_agg(distinct title)}
+outputs:
+  profiles: {files: out.ndjson}
+",
+    );
+    let output = selfsame_in(folder.path(), &["why", "mail:b", "--spec", "shop.yaml", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let links = answer["links"].as_array().expect("a list").iter();
+    let links: Vec<_> = links.map(|link| (&link["one"], &link["of"])).collect();
+    assert_eq!(links, [(&json!("mail:b"), &json!(1)), (&json!("mail:d"), &json!(1))], "{answer:#}");
+}

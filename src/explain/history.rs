@@ -8,7 +8,7 @@ use thin_vec::ThinVec;
 use super::error::WhyError;
 use super::reading::{AllRows, Origins, RowsReading};
 use crate::plan::{Plan, RowPlace};
-use crate::row::{Body, Position, Row};
+use crate::row::{Body, Position, Row, StandingRow};
 use crate::standing::{Admission, ArrivalClock, JoinsByHand, RowChange, RowStatus};
 use crate::state::batch::Batch;
 
@@ -95,22 +95,25 @@ pub fn standing(
     keep: impl Fn(&Body) -> Option<Body>,
 ) -> Result<(Vec<HistoryRow>, RowsReading), WhyError> {
     let mut rows: Vec<Option<HistoryRow>> = Vec::new();
-    let mut known: HashMap<(Id, u32), Vec<usize>> = HashMap::new();
-    let reading = changes(all, keep, |row, change| {
-        // Of those that join tables each element comes and goes by itself.
-        let element = change.row.body.joining().map_or(0, |joining| joining.element);
-        let id = ((row.source, row.position), element);
-        match change.status {
-            RowStatus::Stands => {
-                known.entry(id).or_default().push(rows.len());
-                rows.push(Some(HistoryRow { row: row.clone(), body: change.row.body }));
+    let mut known: HashMap<Id, Vec<usize>> = HashMap::new();
+    let reading =
+        changes(all, keep, |row, RowChange { status, row: StandingRow { body, .. } }| {
+            let known = known.entry((row.source, row.position)).or_default();
+            match status {
+                RowStatus::Stands => {
+                    known.push(rows.len());
+                    rows.push(Some(HistoryRow { row: row.clone(), body }));
+                }
+                // One row may say several things, of which each comes and goes by itself, and in a tick in any order.
+                RowStatus::Gone => {
+                    let says = |at: &usize| rows[*at].as_ref().is_some_and(|of| of.body == body);
+                    let place = known.iter().position(says);
+                    debug_assert!(place.is_some(), "what goes stood");
+                    place.into_iter().for_each(|place| rows[known.swap_remove(place)] = None);
+                }
+                RowStatus::SeenOnly => {}
             }
-            RowStatus::Gone => {
-                known.remove(&id).unwrap_or_default().into_iter().for_each(|at| rows[at] = None);
-            }
-            RowStatus::SeenOnly => {}
-        }
-    })?;
+        })?;
     Ok((rows.into_iter().flatten().collect(), reading))
 }
 
