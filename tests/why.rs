@@ -557,7 +557,7 @@ fn who_is_not_known_is_told_with_what_is_near() {
     fails(&["C1", "nobody-at-all"], "error: nobody is known as 'nobody-at-all'\n");
     fails(
         &["mail:zoe@example.net"],
-        "error: nobody is known as 'mail:zoe@example.net'; the types of identifiers are: customer, email, device\n",
+        "error: nobody is known as 'mail:zoe@example.net'; the types of identifiers are: customer, email, phone, device\n",
     );
     // The corrected record's address, which no row that stands carries.
     fails(&["email:old@example.com"], "error: nobody is known as 'email:old@example.com'\n");
