@@ -106,8 +106,7 @@ where
     S: StateSize + 'static,
     L: FnMut(&mut S, WholeTick<D>, &mut Batch<O>) + 'static,
 {
-    let (counts, operator) = (Rc::clone(counts), name.to_owned());
-    let mut counted = CountedState { state, counts, operator, looks: LookTimes::default() };
+    let mut counted = CountedState::new(state, name, counts);
     whole_ticks(stream, pact, None, name, move |whole, results| {
         logic(&mut counted.state, whole, results);
         counted.end_tick();
@@ -128,9 +127,7 @@ where
     P: ParallelizationContract<Tick, Vec<D>>,
     S: StateSize + InPortions<D, O> + 'static,
 {
-    let (counts, operator) = (Rc::clone(counts), name.to_owned());
-    let counted = CountedState { state, counts, operator, looks: LookTimes::default() };
-    in_portions(stream, pact, None, name, counted)
+    in_portions(stream, pact, None, name, CountedState::new(state, name, counts))
 }
 
 /// A state of which is told how much it holds when a tick is over.
@@ -142,6 +139,11 @@ struct CountedState<S> {
 }
 
 impl<S: StateSize> CountedState<S> {
+    fn new(state: S, operator: &str, counts: &SharedCounts) -> Self {
+        let (operator, counts) = (operator.to_owned(), Rc::clone(counts));
+        CountedState { state, counts, operator, looks: LookTimes::default() }
+    }
+
     fn end_tick(&mut self) {
         self.state.give_back();
         let mut counts = self.counts.borrow_mut();

@@ -56,7 +56,7 @@ pub use source::{Joined, JoinedTable, Kind, Source};
 use stated::Stated;
 pub use text_form::{CsvMarks, TextForm};
 pub use time_form::{EpochUnit, TimeForm, TimeWriting, ZoneField};
-pub use types::Type;
+pub use types::{Type, item_type};
 pub use unnest::Unnest;
 pub use value_map::{Meant, Others, ValueMap};
 pub use window::Window;

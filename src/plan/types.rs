@@ -54,3 +54,15 @@ impl Type {
         }
     }
 }
+
+/// The type of a list's items, however the list is stored; `None` of what is no list.
+pub fn item_type(found: &DataType) -> Option<&DataType> {
+    match found {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::FixedSizeList(item, _)
+        | DataType::ListView(item)
+        | DataType::LargeListView(item) => Some(item.data_type()),
+        _ => None,
+    }
+}

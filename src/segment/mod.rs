@@ -197,7 +197,7 @@ impl Standings {
 
     /// `before` is the last reading of `now()`.
     fn evaluate(&mut self, changed: ChangedRows, before: Micros) -> Evaluated {
-        let ChangedRows { was, is, .. } = changed;
+        let ChangedRows { was, is } = changed;
         let scores = |id: &IdentifierHash| self.scores.before(id);
         let columns = self.evaluator_before.columns(&was, scores, before);
         let was = EvaluatedPeople { people: was, columns };

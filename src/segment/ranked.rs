@@ -29,7 +29,7 @@ impl RankedValues {
 
     /// Tells whose values differ.
     pub fn compare(&self, changed: &ChangedRows, ranked: &mut Batch<Ranked>) {
-        let ChangedRows { was, is, .. } = changed;
+        let ChangedRows { was, is } = changed;
         let before = self.evaluator.ranked(was, &self.counted);
         let after = self.evaluator.ranked(is, &self.counts);
         for (person, of_was, of_is) in side_by_side(was, is) {

@@ -19,7 +19,7 @@ use arrow::datatypes::{DataType, Fields};
 use super::error::{WrongFile, nearest};
 use super::outlet::said;
 use super::{Payload, SourceError};
-use crate::plan::{Field, PathStep, Source, Type};
+use crate::plan::{Field, PathStep, Source, Type, item_type};
 use crate::time::wall_clock;
 
 /// Rows of a chunk.
@@ -191,7 +191,7 @@ fn check_field(field: &Field, roots: &Fields) -> Result<(), WrongFile> {
             // Nothing but nulls: so is all that might be below.
             (_, Some(DataType::Null)) => return Ok(()),
             (PathStep::Item(_), Some(found)) => {
-                items(found).ok_or_else(|| wrong_type(depth, found, "list".to_owned()))?
+                item_type(found).ok_or_else(|| wrong_type(depth, found, "list".to_owned()))?
             }
             (PathStep::Key(_), Some(DataType::Map(entries, _))) => match entries.data_type() {
                 DataType::Struct(entry) => entry[1].data_type(),
@@ -230,7 +230,7 @@ fn readable(found: &DataType, wanted: &Type) -> bool {
     match wanted {
         _ if *found == DataType::Null || is_text(found) => true,
         Type::Json => !matches!(found, DataType::Union(..)),
-        Type::List(item) => items(found).is_some_and(|found| readable(found, item)),
+        Type::List(item) => item_type(found).is_some_and(|found| readable(found, item)),
         Type::Text => !found.is_nested() && can_cast_types(found, &DataType::Utf8),
         Type::Integer | Type::Number | Type::Decimal(..) => found.is_numeric(),
         Type::Boolean => *found == DataType::Boolean,
@@ -260,23 +260,12 @@ fn is_dated(found: &DataType) -> bool {
     matches!(found, DataType::Timestamp(..)) || is_date(found)
 }
 
-fn items(found: &DataType) -> Option<&DataType> {
-    match found {
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::FixedSizeList(item, _)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item) => Some(item.data_type()),
-        _ => None,
-    }
-}
-
 /// A type in few words, whatever is nested in it.
 fn spoken(found: &DataType) -> String {
     match decoded(found) {
         DataType::Struct(_) => "a Parquet struct".to_owned(),
         DataType::Map(..) => "a Parquet map".to_owned(),
-        found => match items(found) {
+        found => match item_type(found) {
             Some(item) if item.is_nested() => "a Parquet list of lists or structs".to_owned(),
             Some(item) => format!("a Parquet list of {item}"),
             None => format!("a Parquet {found}"),
@@ -290,7 +279,7 @@ fn remedy(found: &DataType) -> String {
     match decoded(found) {
         DataType::Struct(_) => "name one of its fields by path, or declare it as json".to_owned(),
         DataType::Map(..) => "name one of its keys by path, or declare it as json".to_owned(),
-        found => match items(found).map(ours) {
+        found => match item_type(found).map(ours) {
             Some(Some(item)) => declare(format!("[{item}]")),
             Some(None) => declare("json".to_owned()),
             None => declare(ours(found).unwrap_or("text").to_owned()),

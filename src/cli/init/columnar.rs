@@ -10,7 +10,7 @@ use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use selfsame::internals::decode::tried::read_as;
-use selfsame::internals::plan::{Format, Type};
+use selfsame::internals::plan::{Format, Type, item_type};
 
 use super::sample::{
     BYTES, Origin, ROWS, SHOWN, Sample, SampledCell, SampledColumn, StoredType, TextShape, step,
@@ -164,18 +164,7 @@ fn values(array: &ArrayRef, of: &Type) -> Vec<Option<SampledCell>> {
 }
 
 fn is_list_of_structs(of: &DataType) -> bool {
-    item_of(of).is_some_and(|item| matches!(item, DataType::Struct(_)))
-}
-
-fn item_of(of: &DataType) -> Option<&DataType> {
-    match of {
-        DataType::List(item)
-        | DataType::LargeList(item)
-        | DataType::FixedSizeList(item, _)
-        | DataType::ListView(item)
-        | DataType::LargeListView(item) => Some(item.data_type()),
-        _ => None,
-    }
+    item_type(of).is_some_and(|item| matches!(item, DataType::Struct(_)))
 }
 
 /// The type of the language that a column is read as, if its values fit. What has a text and no type of its own is text: times of
@@ -198,7 +187,7 @@ fn typed(of: &DataType) -> Type {
         DataType::Dictionary(_, of) => typed(of),
         DataType::RunEndEncoded(_, of) => typed(of.data_type()),
         DataType::Struct(_) | DataType::Map(..) | DataType::Union(..) => Type::Json,
-        of => match item_of(of).map(typed) {
+        of => match item_type(of).map(typed) {
             None => Type::Text,
             Some(Type::Json | Type::List(_) | Type::Decimal(..)) => Type::Json,
             Some(item) => Type::List(Box::new(item)),

@@ -28,6 +28,7 @@ mod references;
 mod roles;
 mod rows_of_rows;
 mod sample;
+mod sampled;
 mod shared;
 mod source;
 mod spoiled;

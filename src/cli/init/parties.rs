@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use selfsame::internals::console::{counted, grouped};
 
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind};
-use super::sample::{Sample, SampledCell};
+use super::sample::Sample;
 use super::tally::distinct;
 use super::words;
 
@@ -58,15 +58,10 @@ pub fn take_parties(
 /// In how many rows two columns differ, and how many have both, where they say different people: in most of these rows one of the
 /// two stands beside several others. Who has two addresses has both in all rows.
 fn two_people(sample: &Sample, one: usize, other: usize) -> Option<(usize, usize)> {
-    let text = |cell: &Option<SampledCell>| match cell {
-        Some(SampledCell::Text(text) | SampledCell::Number(text)) if !words::is_none(text) => {
-            Some(text.trim().to_lowercase())
-        }
-        _ => None,
-    };
-    let rows = sample.columns[one].values.iter().zip(&sample.columns[other].values);
-    let both: Vec<(String, String)> =
-        rows.filter_map(|(one, other)| Some((text(one)?, text(other)?))).collect();
+    let rows = sample.columns[one].texts_beside(&sample.columns[other]);
+    let rows = rows.filter(|(one, other)| !words::is_none(one) && !words::is_none(other));
+    let bare = |text: &str| text.trim().to_lowercase();
+    let both: Vec<(String, String)> = rows.map(|(one, other)| (bare(one), bare(other))).collect();
     let different = || both.iter().filter(|(one, other)| one != other);
     let mut by_one: HashMap<&str, HashSet<&str>> = HashMap::new();
     let mut by_other: HashMap<&str, HashSet<&str>> = HashMap::new();

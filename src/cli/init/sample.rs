@@ -9,6 +9,7 @@ use selfsame::internals::plan::Format;
 use selfsame::internals::source::{foreign, text_of};
 use serde_json::{Map, Value};
 
+pub use super::sampled::{SampledCell, SampledColumn, StoredType};
 use super::{letters, odd, preamble, tables};
 
 /// Rows of a file that are looked at.
@@ -76,64 +77,6 @@ impl Sample {
         self.form.format == Format::Json
             && ["output", "key"].iter().all(|root| roots.contains(root))
             && roots.iter().all(may_have)
-    }
-}
-
-#[derive(Clone, Debug)]
-pub struct SampledColumn {
-    /// As a definition writes it.
-    pub path: String,
-    /// The type that it is stored in, where that says so.
-    pub stored: Option<StoredType>,
-    /// By row; `None` where it has none.
-    pub values: Vec<Option<SampledCell>>,
-}
-
-/// The type that a columnar file has its values in.
-#[derive(Clone, Debug)]
-pub struct StoredType {
-    /// As a definition writes it.
-    pub data_type: String,
-    /// Some of the values that this has no room for, and how many these are.
-    pub unfit: Vec<String>,
-    pub misfits: usize,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum SampledCell {
-    Text(String),
-    /// As it is written.
-    Number(String),
-    Boolean(bool),
-    /// A list of texts or numbers: the texts.
-    List(Vec<String>),
-    /// A list of objects.
-    Objects,
-    /// An object without a key.
-    Nothing,
-    /// A list of lists, or an object where other rows have something else.
-    Other,
-}
-
-impl SampledColumn {
-    pub fn texts(&self) -> impl Iterator<Item = &str> {
-        self.values.iter().flatten().filter_map(|cell| match cell {
-            SampledCell::Text(text) | SampledCell::Number(text) => Some(text.as_str()),
-            _ => None,
-        })
-    }
-
-    /// The texts in lists.
-    pub fn items(&self) -> impl Iterator<Item = &str> {
-        let lists = self.values.iter().flatten().filter_map(|cell| match cell {
-            SampledCell::List(items) => Some(items),
-            _ => None,
-        });
-        lists.flatten().map(String::as_str)
-    }
-
-    pub fn present(&self) -> usize {
-        self.values.iter().flatten().count()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind};
-use super::sample::{Sample, SampledCell};
+use super::sample::Sample;
 
 /// More people than these do not share a device, or a name, for the most part.
 const PEOPLE: usize = 3;
@@ -58,13 +58,8 @@ pub fn take_shared(
 
 /// Whether most values of a column stand beside many of another one.
 fn are_shared(sample: &Sample, at: usize, who: usize) -> bool {
-    let text = |cell: &Option<SampledCell>| match cell {
-        Some(SampledCell::Text(text) | SampledCell::Number(text)) => Some(text.clone()),
-        _ => None,
-    };
-    let rows = sample.columns[at].values.iter().zip(&sample.columns[who].values);
-    let mut beside: HashMap<String, HashSet<String>> = HashMap::new();
-    for (device, who) in rows.filter_map(|(device, who)| Some((text(device)?, text(who)?))) {
+    let mut beside: HashMap<&str, HashSet<&str>> = HashMap::new();
+    for (device, who) in sample.columns[at].texts_beside(&sample.columns[who]) {
         beside.entry(device).or_default().insert(who);
     }
     let shared = beside.values().filter(|people| people.len() > PEOPLE).count();
