@@ -5,13 +5,16 @@
 //! can't be committed before.
 //!
 //! An output that is delivered to somebody else's service lags behind the run where that takes long: then the run
-//! waits for it no longer, until it has caught up.
+//! waits for it no longer, until it has caught up. What of it does not find room in memory is put aside on the disk.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::receipt::{Hold, Taking};
+use super::aside::Aside;
+use super::receipt::{Acknowledgement, Hold, Taking};
+use super::record::Record;
+use super::waiting::WaitingRecords;
 use crate::time::Tick;
 
 /// Bytes of records that may wait for a commit, besides what the ticks bring that are being taken.
@@ -21,7 +24,11 @@ const MOST: usize = 128 << 20;
 const PATIENCE: Duration = Duration::from_millis(100);
 
 #[derive(Default)]
-pub struct Backlog(Mutex<HeldTicks>);
+pub struct Backlog {
+    held: Mutex<HeldTicks>,
+    /// Of a service.
+    aside: Option<Aside>,
+}
 
 #[derive(Default)]
 struct HeldTicks {
@@ -45,37 +52,58 @@ impl HeldTicks {
 }
 
 impl Backlog {
+    /// What waits for somebody else's service.
+    pub fn of_service(aside: Aside) -> Self {
+        Backlog { held: Mutex::default(), aside: Some(aside) }
+    }
+
+    /// Records are about to wait: in memory, or where a service lags far behind on the disk.
+    pub fn keep(&self, tick: Tick, records: Vec<Record>) -> WaitingRecords {
+        let bytes = records.iter().map(Record::held).sum();
+        let is_full = || self.held().total + bytes > MOST;
+        if let Some(part) = self.aside.as_ref().filter(|_| is_full()).and_then(|of| of.put(&records)) {
+            return WaitingRecords::Aside(part);
+        }
+        self.add(tick, bytes);
+        WaitingRecords::Held(records)
+    }
+
+    fn held(&self) -> MutexGuard<'_, HeldTicks> {
+        self.held.lock().expect("no one panics with it")
+    }
+
     /// So many more bytes of a tick are about to be held.
     pub fn add(&self, tick: Tick, bytes: usize) {
-        let mut held = self.0.lock().expect("no one panics with it");
+        let mut held = self.held();
         *held.bytes.entry(tick).or_default() += bytes;
         held.total += bytes;
     }
 
     /// They are held: they are taken now, or when there is room.
     pub fn take(&self, tick: Tick, taking: Taking) {
-        let mut held = self.0.lock().expect("no one panics with it");
+        let mut held = self.held();
         if held.holds_back(tick) {
             held.takings.push((tick, taking));
         }
     }
 
-    /// The run waits until they are released, unless the service lags.
-    pub fn hold(&self, tick: Tick, hold: Hold) {
-        let mut held = self.0.lock().expect("no one panics with it");
-        if !held.lags {
+    /// The run waits for their acknowledgement, but for a service's only until they are released, and unless it lags.
+    pub fn hold(&self, tick: Tick, acknowledgement: &mut Acknowledgement) {
+        let hold = self.aside.as_ref().and_then(|_| acknowledgement.take_hold());
+        let mut held = self.held();
+        if let Some(hold) = hold.filter(|_| !held.lags) {
             held.holds.push((tick, hold));
         }
     }
 
     /// What has come is given to the service from now on.
     pub fn deliver(&self) {
-        self.0.lock().expect("no one panics with it").delivering = Some(Instant::now());
+        self.held().delivering = Some(Instant::now());
     }
 
     /// Lets the run go on if the service takes long. To be asked again and again while it is waited for.
     pub fn look(&self) {
-        let mut held = self.0.lock().expect("no one panics with it");
+        let mut held = self.held();
         if held.delivering.is_some_and(|since| since.elapsed() > PATIENCE) {
             held.lags = true;
             let holds = std::mem::take(&mut held.holds);
@@ -87,7 +115,7 @@ impl Backlog {
 
     /// Ticks up to this one are committed. A service that took them soon lags no longer.
     pub fn release(&self, tick: Tick) {
-        let mut held = self.0.lock().expect("no one panics with it");
+        let mut held = self.held();
         let later = held.bytes.split_off(&(tick + 1));
         held.total = later.values().sum();
         held.bytes = later;
@@ -109,8 +137,65 @@ impl Backlog {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
     use super::super::receipt::Receipt;
+    use super::super::record::{RecordBody, RecordKey};
+    use super::super::under_way::{OutputTicks, UnderWay};
     use super::*;
+    use crate::row::IdentifierHash;
+
+    /// Of a service whose records are put aside in a folder.
+    fn of_service(folder: &Path) -> (Backlog, UnderWay) {
+        let under_way: UnderWay = [OutputTicks::default()].into();
+        let counted = (Arc::clone(&under_way), 0);
+        let aside = Aside::new(folder.to_owned(), "hook".to_owned(), counted);
+        (Backlog::of_service(aside), under_way)
+    }
+
+    fn records(first: u128) -> Vec<Record> {
+        let person = |person| RecordKey::Person(IdentifierHash(person));
+        let body = RecordBody::Gone { merged_into: None };
+        (first..first + 9)
+            .map(|of| Record { output: 0, key: person(of), body: body.clone() })
+            .collect()
+    }
+
+    #[test]
+    fn what_finds_no_room_in_memory_is_put_aside_and_read_as_it_was() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (backlog, under_way) = of_service(folder.path());
+        assert!(matches!(backlog.keep(1, records(0)), WaitingRecords::Held(_)));
+        backlog.add(2, MOST);
+        let aside: Vec<_> = (0..3).map(|number| backlog.keep(3, records(number * 9))).collect();
+        assert!(under_way[0].aside() > 0);
+        for (number, records_of) in aside.iter().enumerate() {
+            let WaitingRecords::Aside(part) = records_of else { panic!("there is no room") };
+            assert_eq!(part.read().expect("it was written"), records(number as u128 * 9));
+        }
+        // Nobody finds it by name.
+        assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
+        drop(aside);
+        assert_eq!(under_way[0].aside(), 0);
+        backlog.release(2);
+        assert!(matches!(backlog.keep(4, records(0)), WaitingRecords::Held(_)));
+    }
+
+    #[test]
+    fn what_can_not_be_put_aside_stays_in_memory_and_what_comes_later_waits() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (backlog, under_way) = of_service(&folder.path().join("gone"));
+        backlog.add(1, MOST);
+        let (receipt, awaited, _) = Receipt::new(|| ());
+        let (taking, _) = receipt.taken();
+        assert!(matches!(backlog.keep(2, records(0)), WaitingRecords::Held(_)));
+        backlog.take(2, taking);
+        assert!(awaited.is_held());
+        assert_eq!(under_way[0].aside(), 0);
+        backlog.release(1);
+        assert!(!awaited.is_held());
+    }
 
     #[test]
     fn a_later_tick_waits_while_an_earlier_one_holds_too_much() {
@@ -135,12 +220,13 @@ mod tests {
 
     #[test]
     fn the_run_waits_for_a_service_until_that_takes_long_and_again_once_it_has_caught_up() {
-        let backlog = Backlog::default();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let (backlog, _) = of_service(folder.path());
         let hold = |tick| {
             let (receipt, _, awaited) = Receipt::new(|| ());
             let (_, mut acknowledgement) = receipt.taken();
             backlog.add(tick, 1);
-            backlog.hold(tick, acknowledgement.take_hold().expect("one by which the run waits"));
+            backlog.hold(tick, &mut acknowledgement);
             awaited
         };
         let first = [hold(5), hold(6)];

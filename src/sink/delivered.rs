@@ -2,10 +2,9 @@
 //! that may be committed, else as they come.
 //!
 //! A service that is away or slow is waited for, and holds nobody back but this output (`backlog`): ticks are complete
-//! without it, and what a restart begins with is what it has taken (`Writers::lags_from`). Beyond a bound of memory it
-//! holds back the inflow.
+//! without it, and what a restart begins with is what it has taken (`Writers::lags_from`). Beyond a bound of memory what
+//! waits for it is put aside on the disk; only where that has no room, it holds back the inflow.
 
-use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +15,17 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
+use super::aside::Aside;
 use super::backlog::Backlog;
 use super::catalog::Catalog;
-use super::durable::{self, LocalStanding, Medium, RECORD_BYTES, Readership};
+use super::durable::{self, LocalStanding, TickBatch};
 use super::failure::SinkError;
-use super::receipt::{Acknowledgement, Receipt};
+use super::medium::{Medium, Readership};
+use super::receipt::Receipt;
 use super::record::Record;
 use super::target::{Opening, Target};
 use super::under_way::UnderWay;
+use super::waiting::WaitingTicks;
 use crate::time::Tick;
 
 /// How often it is looked whether a service takes long, and whether anybody still waits for it.
@@ -41,9 +43,13 @@ pub struct Awaiting {
 
 impl Awaiting {
     pub fn of(opening: &Opening<'_>, output: usize) -> Self {
-        let (backlog, is_abandoned) = Default::default();
         let under_way = (UnderWay::clone(&opening.under_way), output);
-        Awaiting { backlog, under_way, is_abandoned }
+        // In the data folder, or where nothing outlives the run among the system's temporary files.
+        let durable = opening.durable.as_ref();
+        let folder = durable.map_or_else(std::env::temp_dir, |of| of.folder.root.clone());
+        let name = opening.plan.outputs[output].name.clone();
+        let backlog = Arc::new(Backlog::of_service(Aside::new(folder, name, under_way.clone())));
+        Awaiting { backlog, under_way, is_abandoned: Arc::default() }
     }
 
     /// An attempt has failed, and is made again.
@@ -111,12 +117,10 @@ pub fn start<M: Medium>(
     Ok(Box::new(Delivering { batches: Some(sender), backlog, abandon, thread: Some(thread) }))
 }
 
-type TickRecords = (Tick, Vec<Record>, Acknowledgement);
-
 /// Hands records to the thread that delivers them, which has ended when this is dropped.
 struct Delivering {
     /// `None`: no more will come.
-    batches: Option<Sender<TickRecords>>,
+    batches: Option<Sender<TickBatch>>,
     backlog: Arc<Backlog>,
     abandon: Box<dyn Fn() + Send + Sync>,
     thread: Option<JoinHandle<()>>,
@@ -126,8 +130,8 @@ impl Target for Delivering {
     fn send(&self, tick: Tick, records: Vec<Record>, receipt: Receipt) {
         let batches = self.batches.as_ref().expect("it is not dropped");
         let (taking, mut acknowledgement) = receipt.taken();
-        self.backlog.add(tick, records.len() * RECORD_BYTES);
-        acknowledgement.take_hold().into_iter().for_each(|hold| self.backlog.hold(tick, hold));
+        let records = self.backlog.keep(tick, records);
+        self.backlog.hold(tick, &mut acknowledgement);
         let sent = batches.send((tick, records, acknowledgement));
         sent.expect("the thread runs while there are senders");
         self.backlog.take(tick, taking);
@@ -148,27 +152,30 @@ fn deliver<M: Medium>(
     mut medium: M,
     names: &Catalog,
     backlog: &Backlog,
-    batches: &Receiver<TickRecords>,
+    batches: &Receiver<TickBatch>,
 ) {
-    while let Ok(first) = batches.recv() {
-        let mut waiting: BTreeMap<Tick, (Vec<Record>, Vec<Acknowledgement>)> = BTreeMap::new();
-        for (tick, records, acknowledgement) in std::iter::once(first).chain(batches.try_iter()) {
-            let (all, acknowledgements) = waiting.entry(tick).or_default();
-            all.extend(records);
-            acknowledgements.push(acknowledgement);
+    let mut waiting = WaitingTicks::default();
+    loop {
+        if waiting.first().is_none() {
+            let Ok((tick, records, acknowledgement)) = batches.recv() else { return };
+            waiting.add(tick, records, acknowledgement);
         }
-        let last = *waiting.last_key_value().expect("one at least").0;
+        for (tick, records, acknowledgement) in batches.try_iter() {
+            waiting.add(tick, records, acknowledgement);
+        }
+        let portion = waiting.take_before(Tick::MAX);
+        let last = *portion.last_key_value().expect("one at least").0;
         backlog.deliver();
         let written =
-            waiting.values().all(|(records, _)| medium.write(records, names) == Readership::Stays);
+            portion.values().all(|of| of.write(&mut medium, names) == Readership::Stays);
         if !written || medium.settle(last).0 == Readership::Left {
             // What comes yet is taken, so that nothing waits for it.
-            drop(waiting);
+            drop((portion, waiting));
             backlog.release(Tick::MAX - 1);
             batches.iter().for_each(|(tick, ..)| backlog.release(tick));
             return;
         }
-        drop(waiting);
+        drop(portion);
         backlog.release(last);
     }
 }

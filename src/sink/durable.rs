@@ -5,10 +5,7 @@
 //! may be is told before they are written, since a replay that passed over one of them would not know of what came and
 //! went with it.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -20,73 +17,18 @@ use super::commit::DurableOutputs;
 use super::compare::{Comparison, LeftOver};
 use super::differing::DifferingRecords;
 use super::failure::SinkError;
-use super::local_progress::{FilePart, LocalProgress, ProgressFile};
+use super::local_progress::{LocalProgress, ProgressFile};
+use super::medium::{Medium, Readership};
 use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
+use super::waiting::{WaitingRecords, WaitingTick, WaitingTicks};
 use crate::console::counted;
 use crate::fault;
 use crate::time::Tick;
-use crate::wait::Retry;
 
 /// How often what may be committed is.
 const COMMIT_EVERY: Duration = Duration::from_millis(50);
-
-/// What a record is counted as while it waits.
-pub const RECORD_BYTES: usize = 512;
-
-/// Where records end.
-pub trait Medium: Send + 'static {
-    /// Records of a tick come next.
-    fn begins(&mut self, _: Tick) {}
-
-    /// Writes records; says whether anybody reads them.
-    fn write(&mut self, records: &[Record], names: &Catalog) -> Readership;
-
-    /// Whether what was written and is not told of can be taken back.
-    fn takes_back(&self) -> bool {
-        false
-    }
-
-    /// Makes sure that what was written stays, which is all of ticks up to this one. Of a file, what there is of it then.
-    fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>);
-
-    /// Does something until it works; `false`: it is not waited for any more.
-    fn until_it_works(&self, what: &str, work: &dyn Fn() -> std::io::Result<()>) -> bool;
-}
-
-/// Whether somebody reads what is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readership {
-    Stays,
-    /// Whoever read it has left, or what can't be written is abandoned.
-    Left,
-}
-
-/// Between two tries, at first and at most.
-const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(5)];
-
-/// What some work gives in the end, however long the disk refuses; `None` if that is not waited for.
-pub fn until_it_works<T>(
-    path: &str,
-    is_abandoned: &AtomicBool,
-    mut work: impl FnMut() -> std::io::Result<T>,
-) -> Option<T> {
-    let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
-    loop {
-        match work() {
-            Ok(done) => {
-                retry.works(&format!("'{path}' can be written"));
-                return Some(done);
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) if is_abandoned.load(Ordering::Relaxed) => return None,
-            Err(error) => {
-                std::thread::sleep(retry.failed(&format!("'{path}' can't be written"), &error));
-            }
-        }
-    }
-}
 
 /// What is known of what an output holds.
 pub enum LocalStanding {
@@ -96,15 +38,14 @@ pub enum LocalStanding {
     Compared(Box<Comparison>),
 }
 
-type TickBatch = (Tick, Vec<Record>, Acknowledgement);
+/// Records of a tick that wait.
+pub type TickBatch = (Tick, WaitingRecords, Acknowledgement);
 
 /// Hands records to the thread that commits them, which has ended when this is dropped.
 pub struct DurableTarget {
     /// `None`: no more will come.
     batches: Option<Sender<TickBatch>>,
     backlog: Arc<Backlog>,
-    /// Whether the run goes on without it where it takes long.
-    may_lag: bool,
     /// Disconnected when it is known what the output holds, and the difference is committed.
     known: Receiver<()>,
     /// What is done when nothing more will be said.
@@ -116,14 +57,9 @@ pub struct DurableTarget {
 impl Target for DurableTarget {
     fn send(&self, tick: Tick, records: Vec<Record>, receipt: Receipt) {
         let batches = self.batches.as_ref().expect("it is not dropped");
-        let (bytes, (taking, mut acknowledgement)) =
-            (records.len() * RECORD_BYTES, receipt.taken());
-        self.backlog.add(tick, bytes);
-        if self.may_lag
-            && let Some(hold) = acknowledgement.take_hold()
-        {
-            self.backlog.hold(tick, hold);
-        }
+        let (taking, mut acknowledgement) = receipt.taken();
+        let records = self.backlog.keep(tick, records);
+        self.backlog.hold(tick, &mut acknowledgement);
         let sent = batches.send((tick, records, acknowledgement));
         sent.expect("the thread runs while there are senders");
         // Nothing is refused here. What comes after it waits if too much is held.
@@ -154,7 +90,7 @@ struct LocalCommitter<M> {
     progress: LocalProgress,
     file: ProgressFile,
     backlog: Arc<Backlog>,
-    pending: BTreeMap<Tick, (Vec<Record>, Vec<Acknowledgement>)>,
+    pending: WaitingTicks,
     /// Of what is compared.
     compared: Vec<Acknowledgement>,
     /// Of a log that was compared.
@@ -174,10 +110,7 @@ pub fn start<M: Medium>(
 ) -> Result<DurableTarget, SinkError> {
     let (sender, batches) = unbounded();
     let (telling, known) = unbounded();
-    let (backlog, may_lag) = match lagging {
-        Some(backlog) => (backlog, true),
-        None => (Arc::default(), false),
-    };
+    let backlog = lagging.unwrap_or_default();
     let progress = LocalProgress::of(durable, 0, None);
     let committer = LocalCommitter {
         medium,
@@ -188,7 +121,7 @@ pub fn start<M: Medium>(
         progress,
         file: ProgressFile::new(durable, output),
         backlog: Arc::clone(&backlog),
-        pending: BTreeMap::new(),
+        pending: WaitingTicks::default(),
         compared: Vec::new(),
         left_over: None,
     };
@@ -199,7 +132,6 @@ pub fn start<M: Medium>(
     Ok(DurableTarget {
         batches: Some(sender),
         backlog,
-        may_lag,
         known,
         on_close: Box::new(on_close),
         abandon: Box::new(abandon),
@@ -213,7 +145,7 @@ impl<M: Medium> LocalCommitter<M> {
         let mut last = Instant::now().checked_sub(COMMIT_EVERY);
         loop {
             let before = self.durable.committable.before();
-            let waits = self.pending.first_key_value().is_some_and(|(tick, _)| *tick < before);
+            let waits = self.pending.first().is_some_and(|tick| tick < before);
             let rest =
                 last.map_or(Duration::ZERO, |last| COMMIT_EVERY.saturating_sub(last.elapsed()));
             let due = if waits { after(rest) } else { never() };
@@ -252,21 +184,18 @@ impl<M: Medium> LocalCommitter<M> {
     }
 
     fn take(&mut self, (tick, mut records, acknowledgement): TickBatch) {
-        if let Some(left_over) = &mut self.left_over {
+        if let (Some(left_over), Some(records)) = (&mut self.left_over, records.held_mut()) {
             records.retain_mut(|record| !left_over.has(record));
         }
         match &mut self.standing {
             LocalStanding::Withheld(until) if tick <= *until => self.backlog.release(tick),
             LocalStanding::Compared(comparison) if tick <= self.durable.replayed => {
+                let records = records.held_mut().map(std::mem::take).unwrap_or_default();
                 records.into_iter().for_each(|record| comparison.replay(record));
                 self.compared.push(acknowledgement);
                 self.backlog.release(tick);
             }
-            _ => {
-                let (pending, acknowledgements) = self.pending.entry(tick).or_default();
-                pending.extend(records);
-                acknowledgements.push(acknowledgement);
-            }
+            _ => self.pending.add(tick, records, acknowledgement),
         }
     }
 
@@ -280,7 +209,8 @@ impl<M: Medium> LocalCommitter<M> {
             return;
         };
         let mut left_over = comparison.left_over();
-        for (records, _) in self.pending.values_mut() {
+        let pending = self.pending.0.values_mut().flat_map(|waiting| &mut waiting.records);
+        for records in pending.filter_map(WaitingRecords::held_mut) {
             records.retain_mut(|record| !left_over.has(record));
         }
         self.left_over = Some(left_over);
@@ -295,8 +225,9 @@ impl<M: Medium> LocalCommitter<M> {
         let names = Arc::clone(&self.names);
         let differing = || vec![DifferingRecords { records: records.clone(), names }];
         self.durable.difference.found(differing);
-        let compared = std::mem::take(&mut self.compared);
-        self.pending.insert(self.durable.replayed, (records, compared));
+        let (records, acknowledgements) =
+            (vec![WaitingRecords::Held(records)], std::mem::take(&mut self.compared));
+        self.pending.0.insert(self.durable.replayed, WaitingTick { records, acknowledgements });
     }
 
     /// Tells a progress, however long the disk refuses; `false`: that is not waited for.
@@ -307,8 +238,7 @@ impl<M: Medium> LocalCommitter<M> {
 
     /// Writes what may be committed, and tells its progress.
     fn commit(&mut self, before: Tick) -> Readership {
-        let later = self.pending.split_off(&before);
-        let ready = std::mem::replace(&mut self.pending, later);
+        let ready = self.pending.take_before(before);
         let Some((&tick, _)) = ready.last_key_value() else { return Readership::Stays };
         self.backlog.deliver();
         if !self.medium.takes_back() {
@@ -318,10 +248,10 @@ impl<M: Medium> LocalCommitter<M> {
                 return Readership::Left;
             }
         }
-        for (tick, (records, _)) in &ready {
+        for (tick, waiting) in &ready {
             let is_difference = self.left_over.is_some() && *tick == self.durable.replayed;
             self.medium.begins(if is_difference { self.durable.differs_at } else { *tick });
-            if self.medium.write(records, &self.names) == Readership::Left {
+            if waiting.write(&mut self.medium, &self.names) == Readership::Left {
                 return Readership::Left;
             }
         }

@@ -13,6 +13,7 @@
 //! in `formats::FORMATS`.
 
 mod ahead;
+mod aside;
 mod backlog;
 mod catalog;
 mod commit;
@@ -34,6 +35,7 @@ pub mod json;
 mod kafka;
 mod local_progress;
 mod looking;
+mod medium;
 mod memory;
 mod observer;
 mod pack;
@@ -57,6 +59,7 @@ mod tests;
 mod tick_index;
 mod under_way;
 mod update;
+mod waiting;
 mod webhook;
 mod writers;
 
@@ -87,7 +90,7 @@ pub use ahead::OutputsAhead;
 pub use catalog::Catalog;
 pub use commit::{Committable, DurableOutputs};
 pub use differing::{DifferencePart, DifferingRecords, OutputsDifference, UnsentDifference};
-pub use durable::until_it_works;
+pub use medium::until_it_works;
 pub use encoder::{EncodedMessage, Encoder, Holding, MessageEncoder, ReadBack, Unreadable};
 pub use failure::{Failure, SinkError};
 pub use formats::{encoder, message_encoder};

@@ -11,7 +11,8 @@ use crossbeam_channel::{Sender, unbounded};
 
 use super::catalog::Catalog;
 use super::commit::DurableOutputs;
-use super::durable::{self, LocalStanding, Medium, Readership, until_it_works};
+use super::durable::{self, LocalStanding};
+use super::medium::{Medium, Readership, until_it_works};
 use super::durable_file;
 use super::encoder::{EncodedMessage, MessageEncoder};
 use super::failure::{Failure, SinkError};

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::catalog::Catalog;
-use super::durable::{Medium, Readership, until_it_works};
+use super::medium::{Medium, Readership, until_it_works};
 use super::encoder::{Encoder, Holding};
 use super::failure::SinkError;
 use super::formats::encoder;

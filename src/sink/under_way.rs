@@ -15,6 +15,8 @@ pub struct OutputTicks {
     index: Mutex<Option<Arc<TickIndex>>>,
     /// How many attempts to deliver have failed and are made again.
     retries: AtomicU64,
+    /// Bytes that are put aside on the disk.
+    aside: AtomicU64,
 }
 
 impl OutputTicks {
@@ -56,6 +58,21 @@ impl OutputTicks {
     /// How many attempts to deliver have failed and are made again.
     pub fn retries(&self) -> u64 {
         self.retries.load(Ordering::Relaxed)
+    }
+
+    /// So many bytes more are put aside on the disk.
+    pub fn put_aside(&self, bytes: u64) {
+        self.aside.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// So many bytes lie there no more.
+    pub fn take_back(&self, bytes: u64) {
+        self.aside.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes that are put aside on the disk.
+    pub fn aside(&self) -> u64 {
+        self.aside.load(Ordering::Relaxed)
     }
 
     /// Records that are not acknowledged.

@@ -13,7 +13,8 @@ use uuid::Uuid;
 
 use super::catalog::Catalog;
 use super::delivered::{self, Awaiting};
-use super::durable::{LocalStanding, Medium, Readership, until_it_works};
+use super::durable::LocalStanding;
+use super::medium::{Medium, Readership, until_it_works};
 use super::durable_file;
 use super::encoder::{Encoder, Holding};
 use super::failure::SinkError;

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::http::post;
+use super::http::{get, post};
 use super::postgres::Postgres;
 use super::program::outputs::{folded, undated};
 use super::receiver::Receiver;
@@ -101,6 +101,85 @@ fn a_slow_webhook_holds_back_no_other_output_and_is_told_all_in_the_end() {
     running.end().well();
     assert_told(folder.path(), &slow);
     assert_told(folder.path(), &quick);
+}
+
+/// Texts of people, which are changed all at once again and again.
+const WRITERS: usize = 50;
+const CHANGES: usize = 400;
+
+fn text(writer: usize, change: usize) -> String {
+    format!("{writer} {change} {}", "x".repeat(8_000))
+}
+
+/// What memory does not hold of it waits on the disk: more than it may hold goes by without anybody waiting.
+fn a_webhook_lags_by_more_than_memory_holds(arguments: &[&str]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let receiver = Receiver::start(Vec::new());
+    receiver.is_away(true);
+    let definition = format!(
+        "
+name: shop
+sources:
+  web: {{http: {{}}, kind: events, time: at, fields: {{at: timestamp, user: text, text: text}}}}
+identity:
+  user: {{from: {{web: user}}}}
+attributes:
+  text: {{from: web, select: last(text)}}
+outputs:
+  hook: {{webhook: {{url: \"{}\"}}, publish: profiles}}
+",
+        receiver.url
+    );
+    fs::write(folder.path().join("shop.yaml"), definition).expect("room on the disk");
+    let (mut running, address) = start(folder.path(), arguments);
+    for change in 0..CHANGES {
+        let at = 1_700_000_000 + change;
+        let rows: Vec<Value> = (0..WRITERS)
+            .map(|of| json!({"at": at, "user": format!("u{of}"), "text": text(of, change)}))
+            .collect();
+        let rows = json!(rows).to_string();
+        assert_eq!(post(&address, "/v1/sources/web", &[], rows.as_bytes()).0, 200, "{change}");
+    }
+    let told = |of: &str| -> f64 {
+        let metrics = get(&address, "/metrics").1;
+        let of = format!("{of}{{output=\"hook\"}} ");
+        let line = metrics.lines().find_map(|line| line.strip_prefix(&of));
+        line.expect("it is told").parse().expect("a number")
+    };
+    let (waiting, aside) =
+        ("selfsame_output_pending_records", "selfsame_output_pending_disk_bytes");
+    running.until("all is handed over", |_| told(waiting) == (WRITERS * CHANGES) as f64);
+    assert!(told(aside) > 10e6, "{}", told(aside));
+    receiver.is_away(false);
+    running.until("it has taken all", |_| told(waiting) == 0.0);
+    assert_eq!(told(aside), 0.0);
+    running.signal("INT");
+    let said = running.end();
+    assert!(!said.err.contains("put aside"), "{}", said.err);
+    said.well();
+    let mut texts: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for record in records(&receiver) {
+        let profile = &record["value"]["attributes"]["text"];
+        texts.entry(record["key"].to_string()).or_default().push(profile.clone());
+    }
+    assert_eq!(texts.len(), WRITERS);
+    let expected = |of| -> Vec<Value> { (0..CHANGES).map(|at| json!(text(of, at))).collect() };
+    let mut expected: Vec<Vec<Value>> = (0..WRITERS).map(expected).collect();
+    let mut texts: Vec<Vec<Value>> = texts.into_values().collect();
+    let first = |texts: &Vec<Value>| texts[0].to_string();
+    expected.sort_by_key(first);
+    texts.sort_by_key(first);
+    assert!(texts == expected, "each person's texts come in their order, once");
+}
+
+#[test]
+fn a_webhook_lags_by_more_than_memory_holds_in_a_durable_run() {
+    a_webhook_lags_by_more_than_memory_holds(&["--data", "data"]);
+}
+
+#[test]
+fn a_webhook_lags_by_more_than_memory_holds_in_a_run_that_nothing_outlives() {
+    a_webhook_lags_by_more_than_memory_holds(&[]);
 }
 
 /// A transaction that somebody else holds up is waited for by nobody else.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::families::{Families, Labels, single};
+use crate::disk::DiskRoom;
 
 /// The processor's time in one tick of `/proc`: Linux has a hundred a second, whatever the kernel's own clock.
 const TICKS: f64 = 100.0;
@@ -30,10 +31,10 @@ pub fn write(families: &mut Families<'_>, started: f64, data: Option<&Path>) -> 
         let help = "Size of the latest checkpoint";
         families.gauge("selfsame_store_checkpoint_bytes", help, single(bytes as f64))?;
     }
-    if let Some((free, all)) = disk(data) {
+    if let Some(room) = DiskRoom::of(data) {
         let help = "Room that is left on the disk of the data folder";
-        families.gauge("selfsame_store_disk_free_bytes", help, single(free))?;
-        families.gauge("selfsame_store_disk_bytes", "Size of that disk", single(all))?;
+        families.gauge("selfsame_store_disk_free_bytes", help, single(room.free as f64))?;
+        families.gauge("selfsame_store_disk_bytes", "Size of that disk", single(room.total as f64))?;
     }
     Ok(())
 }
@@ -74,20 +75,4 @@ fn latest_checkpoint(folder: &Path) -> Option<(u64, u64)> {
     let (tick, latest) =
         all.filter_map(|entry| Some((tick(&entry)?, entry))).max_by_key(|of| of.0)?;
     Some((tick, bytes_below(&latest.path())))
-}
-
-/// What is free on the disk of a folder, and what there is.
-fn disk(folder: &Path) -> Option<(f64, f64)> {
-    use std::os::unix::ffi::OsStrExt;
-    let path = std::ffi::CString::new(folder.as_os_str().as_bytes()).ok()?;
-    let mut found = std::mem::MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: the path ends with a zero, and the result is looked at only where the call says that it was filled in.
-    let found = unsafe {
-        if libc::statvfs(path.as_ptr(), found.as_mut_ptr()) != 0 {
-            return None;
-        }
-        found.assume_init()
-    };
-    let block = found.f_frsize as f64;
-    Some((found.f_bavail as f64 * block, found.f_blocks as f64 * block))
 }
