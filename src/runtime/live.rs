@@ -10,7 +10,7 @@ use super::buckets::Buckets;
 use super::row_times::{NewestRows, RowTimes};
 use super::share::ProcessShare;
 use crate::metrics::Counts;
-use crate::plan::Plan;
+use crate::plan::{Output, Plan};
 use crate::sink::UnderWay;
 use crate::source::Lags;
 use crate::time::{Micros, Tick, wall_clock};
@@ -32,6 +32,10 @@ pub struct Live {
     pub tick_durable: Buckets,
     times: Mutex<RowTimes>,
     pub under_way: UnderWay,
+    /// By output, who knows what it has acknowledged.
+    known: Vec<KnownBy>,
+    /// Before this tick, services that the first process delivers to have taken everything, as far as this process knows.
+    pub settled: AtomicU64,
     /// Ticks before these are handed over, complete, and durable, on all workers of all processes.
     handed: AtomicU64,
     complete: AtomicU64,
@@ -45,6 +49,17 @@ pub struct Live {
     pub lags: OnceLock<Lags>,
     /// Where rows are stored.
     pub data: Option<PathBuf>,
+}
+
+/// Who knows what an output has acknowledged of a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum KnownBy {
+    /// This process writes all of it.
+    This,
+    /// All that write it, together: a tick is not complete without it.
+    All,
+    /// The first process, which tells others.
+    First,
 }
 
 /// How far ticks are, on all workers of all processes: the first of which something is under way.
@@ -73,6 +88,8 @@ impl Live {
             tick_durable: Buckets::with(None),
             times: Mutex::new(RowTimes::new(sources, outputs)),
             under_way,
+            known: vec![KnownBy::This; outputs],
+            settled: AtomicU64::new(Tick::MAX),
             handed: never(),
             complete: never(),
             durable: never(),
@@ -82,6 +99,19 @@ impl Live {
             lags: OnceLock::new(),
             data: None,
         }
+    }
+
+    /// Of a process among others.
+    pub fn among_others(self, plan: &Plan, is_first: bool) -> Self {
+        let known = |output: &Output| match output.target.is_service() {
+            true if is_first => KnownBy::This,
+            true => KnownBy::First,
+            false => KnownBy::All,
+        };
+        let known: Vec<KnownBy> = plan.outputs.iter().map(known).collect();
+        let is_told = known.contains(&KnownBy::First);
+        let settled = AtomicU64::new(if is_told { 0 } else { Tick::MAX });
+        Live { known, settled, ..self }
     }
 
     /// A worker of this process tells what it has counted.
@@ -159,10 +189,14 @@ impl Live {
     /// The times of the newest rows whose consequences can be read.
     pub fn newest_rows(&self) -> NewestRows {
         let handed = self.handed.load(Ordering::Relaxed);
-        let oldest =
-            |of: &crate::sink::OutputTicks| of.oldest().map_or(handed, |of| of.min(handed));
-        let acknowledged: Vec<Tick> = self.under_way.iter().map(oldest).collect();
         let complete = self.complete.load(Ordering::Relaxed);
+        let settled = self.settled.load(Ordering::Relaxed);
+        let acknowledged = self.under_way.iter().zip(&self.known).map(|(of, known)| match known {
+            KnownBy::This => of.oldest().map_or(handed, |of| of.min(handed)),
+            KnownBy::All => complete,
+            KnownBy::First => complete.min(settled),
+        });
+        let acknowledged: Vec<Tick> = acknowledged.collect();
         let mut times = self.times.lock().expect("no one panics with it");
         times.settle(complete, &acknowledged)
     }
@@ -170,3 +204,43 @@ impl Live {
 
 /// Shared by the workers and whoever looks.
 pub type SharedLive = Arc<Live>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Definition;
+    use crate::sink::OutputTicks;
+
+    #[test]
+    fn of_several_processes_none_tells_that_an_output_has_what_another_has_yet_to_send_it() {
+        let definition = "
+sources: {web: {http: {}, kind: events, fields: {user: text}}}
+identity: {user: {from: {web: user}}}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  hook: {webhook: {url: \"http://127.0.0.1:9/\"}, publish: profiles}
+";
+        let definition = Definition::parse(definition, "shop.yaml").expect("a definition");
+        let plan = definition.plan();
+        let under_way =
+            || -> UnderWay { plan.outputs.iter().map(|_| OutputTicks::default()).collect() };
+        let live = |is_first| {
+            let live = Live::new(plan, 1, under_way()).among_others(plan, is_first);
+            live.add_times(5, [(0, 50)]);
+            live.add_times(6, [(0, 60)]);
+            live.advance(Frontiers { handed: 8, complete: 6, durable: None });
+            live
+        };
+        let (first, other) = (live(true), live(false));
+        first.under_way[1].add(5, 1);
+        assert_eq!(first.newest_rows().outputs, [Some(50), None]);
+        assert_eq!(other.newest_rows().outputs, [Some(50), None], "it has not been told");
+        other.settled.store(6, Ordering::Relaxed);
+        first.under_way[1].release(5, 1);
+        assert_eq!(other.newest_rows().outputs, [Some(50), Some(50)]);
+        assert_eq!(first.newest_rows().outputs, [Some(50), Some(60)]);
+        let complete = Frontiers { handed: 8, complete: 8, durable: None };
+        [&first, &other].iter().for_each(|live| live.advance(complete));
+        assert_eq!(other.newest_rows().outputs, [Some(60), Some(50)]);
+    }
+}

@@ -49,8 +49,6 @@ pub struct Process {
     pub handed: OnceLock<HandedOver>,
     /// The first tick that may not be complete.
     pub complete: AtomicU64,
-    /// Before this tick, services that the first process delivers to have taken everything, as far as this process knows.
-    pub settled: AtomicU64,
 }
 
 /// What is stored, to be read back round by round.
@@ -102,8 +100,9 @@ impl Process {
         recovered: Option<&Recovered>,
     ) -> Self {
         let mut live = Live::new(plan, options.workers, writers.under_way());
-        // The first one looks at them itself.
-        let knows_services = options.process == 0 || !writers.delivers();
+        if options.hosts.len() > 1 {
+            live = live.among_others(plan, options.process == 0);
+        }
         live.data = recovered.map(|recovered| recovered.folder.root.clone());
         Process {
             plan: Arc::clone(plan),
@@ -124,7 +123,6 @@ impl Process {
             without: Arc::default(),
             handed: OnceLock::new(),
             complete: AtomicU64::new(0),
-            settled: AtomicU64::new(if knows_services { Tick::MAX } else { 0 }),
         }
     }
 
@@ -136,7 +134,7 @@ impl Process {
     /// The first tick that may not be complete, or of which a service may have yet to take something, where ticks before
     /// `complete` are.
     pub fn settled_before(&self, complete: Tick) -> Tick {
-        let told = self.settled.load(Ordering::Relaxed);
+        let told = self.live.settled.load(Ordering::Relaxed);
         complete.min(told).min(self.writers.lags_from().unwrap_or(Tick::MAX))
     }
 

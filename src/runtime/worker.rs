@@ -116,7 +116,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         let (handed, complete) = (dataflow.handed_before(), dataflow.complete_before());
         let (mut committable, mut kept) = (handed, complete);
         process.complete.fetch_max(complete, Ordering::Relaxed);
-        process.settled.fetch_max(settled.get(), Ordering::Relaxed);
+        process.live.settled.fetch_max(settled.get(), Ordering::Relaxed);
         if let Some(durable) = &dataflow.durable {
             let first = durable.with_frontier(|frontier| frontier.first().copied());
             kept = first.unwrap_or(Tick::MAX);
@@ -170,7 +170,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         worker.step_or_park(Some(IDLE));
         process.failure.get().is_none()
     });
-    process.settled.fetch_max(settled.get(), Ordering::Relaxed);
+    process.live.settled.fetch_max(settled.get(), Ordering::Relaxed);
     let mut reports = leader.map(|leader| leader.reports).unwrap_or_default();
     reports.extend(received.into_iter().filter_map(|request| match request {
         Request::Report(report) => Some(*report),

@@ -42,7 +42,13 @@ pub struct AsidePart {
 
 impl Aside {
     pub fn new(folder: PathBuf, output: String, counted: (UnderWay, usize)) -> Self {
-        Aside { folder, output, counted, current: Mutex::default(), is_full: AtomicBool::new(false) }
+        Aside {
+            folder,
+            output,
+            counted,
+            current: Mutex::default(),
+            is_full: AtomicBool::new(false),
+        }
     }
 
     /// Puts records aside, unless the disk has no room for them, which is told.

@@ -61,7 +61,9 @@ impl Backlog {
     pub fn keep(&self, tick: Tick, records: Vec<Record>) -> WaitingRecords {
         let bytes = records.iter().map(Record::held).sum();
         let is_full = || self.held().total + bytes > MOST;
-        if let Some(part) = self.aside.as_ref().filter(|_| is_full()).and_then(|of| of.put(&records)) {
+        if let Some(part) =
+            self.aside.as_ref().filter(|_| is_full()).and_then(|of| of.put(&records))
+        {
             return WaitingRecords::Aside(part);
         }
         self.add(tick, bytes);

@@ -166,8 +166,7 @@ fn deliver<M: Medium>(
         let portion = waiting.take_before(Tick::MAX);
         let last = *portion.last_key_value().expect("one at least").0;
         backlog.deliver();
-        let written =
-            portion.values().all(|of| of.write(&mut medium, names) == Readership::Stays);
+        let written = portion.values().all(|of| of.write(&mut medium, names) == Readership::Stays);
         if !written || medium.settle(last).0 == Readership::Left {
             // What comes yet is taken, so that nothing waits for it.
             drop((portion, waiting));

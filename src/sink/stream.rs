@@ -9,11 +9,11 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::catalog::Catalog;
-use super::medium::{Medium, Readership, until_it_works};
 use super::encoder::{Encoder, Holding};
 use super::failure::SinkError;
 use super::formats::encoder;
 use super::local_progress::FilePart;
+use super::medium::{Medium, Readership, until_it_works};
 use super::receipt::Receipt;
 use super::record::Record;
 use super::start::LocalStart;

@@ -34,7 +34,11 @@ pub fn write(families: &mut Families<'_>, started: f64, data: Option<&Path>) -> 
     if let Some(room) = DiskRoom::of(data) {
         let help = "Room that is left on the disk of the data folder";
         families.gauge("selfsame_store_disk_free_bytes", help, single(room.free as f64))?;
-        families.gauge("selfsame_store_disk_bytes", "Size of that disk", single(room.total as f64))?;
+        families.gauge(
+            "selfsame_store_disk_bytes",
+            "Size of that disk",
+            single(room.total as f64),
+        )?;
     }
     Ok(())
 }
