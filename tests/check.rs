@@ -8,10 +8,13 @@
 //! SELFSAME_BLESS=1 cargo test --test check && git diff tests/check docs
 //! ```
 
+mod copied;
 mod foreign;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+
+use copied::copy;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -195,19 +198,6 @@ fn the_definition_in_the_readme_is_right() {
     std::fs::write(&file, block(&read(&root().join("README.md")), "```yaml\n")).expect("room");
     let output = selfsame(&["check", file.to_str().expect("a path")]);
     assert!(output.status.success(), "{}", text(output.stderr));
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("room on the disk");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let to = to.join(path.file_name().expect("a name"));
-        match path.is_dir() {
-            true if path.ends_with("out") => {}
-            true => copy(&path, &to),
-            false => drop(std::fs::copy(&path, to).expect("room on the disk")),
-        }
-    }
 }
 
 /// But for what time and batching change: how long it took, and how many records were sent for it.

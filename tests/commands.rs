@@ -1,10 +1,12 @@
 //! The commands, as a newcomer uses them on the sample.
 
+mod copied;
 mod program;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use copied::copy;
 use program::{Record, Running, State, records, records_in, selfsame};
 use serde_json::Value;
 
@@ -13,22 +15,7 @@ fn sample() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("dataflows/retail");
     copy(&from, &folder.path().join("dataflows/retail"));
-    // Whoever did what the README says first has outputs there.
-    let _ = std::fs::remove_dir_all(folder.path().join(OUT));
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("room on the disk");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).expect("room on the disk");
-        }
-    }
 }
 
 const SPEC: &str = "dataflows/retail/retail.yaml";

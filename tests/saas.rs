@@ -1,11 +1,13 @@
 //! The sample of a business by subscription: a run against what its maker worked out by itself, and drafted definitions
 //! against those that are written by hand.
 
+mod copied;
 mod program;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use copied::copy;
 use program::{State, records, selfsame};
 use serde_json::{Value, json};
 
@@ -20,17 +22,6 @@ fn copied(name: &str) -> tempfile::TempDir {
     let definition = format!("{name}.yaml");
     std::fs::copy(sample(name).join(&definition), folder.path().join(&definition)).unwrap();
     folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (entry, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-        match entry.is_dir() {
-            true => copy(&entry, &to),
-            false => assert!(std::fs::copy(&entry, &to).is_ok()),
-        }
-    }
 }
 
 /// The identifiers of each person, as a type and a value.
