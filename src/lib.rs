@@ -52,8 +52,6 @@ mod control;
 mod decode;
 #[allow(missing_docs)]
 mod definition;
-#[allow(missing_docs)]
-mod disk;
 mod engine;
 #[allow(missing_docs)]
 mod explain;

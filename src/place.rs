@@ -1,7 +1,10 @@
-//! Where a path leads to: a file is known by its device and inode, whatever names it has.
+//! Where a path leads to: a file is known by its device and inode, whatever names it has; and what room is there.
 
+use std::ffi::CString;
 use std::fs::Metadata;
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
@@ -117,6 +120,31 @@ fn follow(path: &Path, links: usize) -> io::Result<PathBuf> {
         }
     }
     Ok(reached)
+}
+
+/// The room on the disk of a folder, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct DiskRoom {
+    /// What whoever runs this may still take.
+    pub free: u64,
+    pub total: u64,
+}
+
+impl DiskRoom {
+    /// `None` where the system does not say.
+    pub fn of(folder: &Path) -> Option<Self> {
+        let path = CString::new(folder.as_os_str().as_bytes()).ok()?;
+        let mut found = MaybeUninit::<libc::statvfs>::uninit();
+        // SAFETY: the path ends with a zero, and the result is looked at only where the call says that it was filled in.
+        let found = unsafe {
+            if libc::statvfs(path.as_ptr(), found.as_mut_ptr()) != 0 {
+                return None;
+            }
+            found.assume_init()
+        };
+        let bytes = |blocks: libc::fsblkcnt_t| blocks.saturating_mul(found.f_frsize);
+        Some(DiskRoom { free: bytes(found.f_bavail), total: bytes(found.f_blocks) })
+    }
 }
 
 #[cfg(test)]

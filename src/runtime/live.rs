@@ -207,8 +207,10 @@ pub type SharedLive = Arc<Live>;
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use crate::Definition;
+    use crate::definition;
     use crate::sink::OutputTicks;
 
     #[test]
@@ -220,8 +222,8 @@ outputs:
   profiles: {files: out/profiles.ndjson}
   hook: {webhook: {url: \"http://127.0.0.1:9/\"}, publish: profiles}
 ";
-        let definition = Definition::parse(definition, "shop.yaml").expect("a definition");
-        let plan = definition.plan();
+        let plan = definition::parse(definition, Path::new("shop.yaml"), &|_| None);
+        let plan = &plan.unwrap_or_else(|wrong| panic!("{wrong}"));
         let under_way =
             || -> UnderWay { plan.outputs.iter().map(|_| OutputTicks::default()).collect() };
         let live = |is_first| {

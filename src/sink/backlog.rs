@@ -5,16 +5,16 @@
 //! can't be committed before.
 //!
 //! An output that is delivered to somebody else's service lags behind the run where that takes long: then the run
-//! waits for it no longer, until it has caught up. What of it does not find room in memory is put aside on the disk.
+//! waits for it no longer, until it has caught up. What of it finds no room in memory is spilled to the disk.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use super::aside::Aside;
+use super::queued::QueuedRecords;
 use super::receipt::{Acknowledgement, Hold, Taking};
 use super::record::Record;
-use super::waiting::WaitingRecords;
+use super::spill::Spill;
 use crate::time::Tick;
 
 /// Bytes of records that may wait for a commit, besides what the ticks bring that are being taken.
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 pub struct Backlog {
     held: Mutex<HeldTicks>,
     /// Of a service.
-    aside: Option<Aside>,
+    spill: Option<Spill>,
 }
 
 #[derive(Default)]
@@ -53,21 +53,21 @@ impl HeldTicks {
 
 impl Backlog {
     /// What waits for somebody else's service.
-    pub fn of_service(aside: Aside) -> Self {
-        Backlog { held: Mutex::default(), aside: Some(aside) }
+    pub fn of_service(spill: Spill) -> Self {
+        Backlog { held: Mutex::default(), spill: Some(spill) }
     }
 
     /// Records are about to wait: in memory, or where a service lags far behind on the disk.
-    pub fn keep(&self, tick: Tick, records: Vec<Record>) -> WaitingRecords {
+    pub fn keep(&self, tick: Tick, records: Vec<Record>) -> QueuedRecords {
         let bytes = records.iter().map(Record::held).sum();
         let is_full = || self.held().total + bytes > MOST;
         if let Some(part) =
-            self.aside.as_ref().filter(|_| is_full()).and_then(|of| of.put(&records))
+            self.spill.as_ref().filter(|_| is_full()).and_then(|of| of.put(&records))
         {
-            return WaitingRecords::Aside(part);
+            return QueuedRecords::Spilled(part);
         }
         self.add(tick, bytes);
-        WaitingRecords::Held(records)
+        QueuedRecords::Held(records)
     }
 
     fn held(&self) -> MutexGuard<'_, HeldTicks> {
@@ -91,7 +91,7 @@ impl Backlog {
 
     /// The run waits for their acknowledgement, but for a service's only until they are released, and unless it lags.
     pub fn hold(&self, tick: Tick, acknowledgement: &mut Acknowledgement) {
-        let hold = self.aside.as_ref().and_then(|_| acknowledgement.take_hold());
+        let hold = self.spill.as_ref().and_then(|_| acknowledgement.take_hold());
         let mut held = self.held();
         if let Some(hold) = hold.filter(|_| !held.lags) {
             held.holds.push((tick, hold));
@@ -148,12 +148,12 @@ mod tests {
     use super::*;
     use crate::row::IdentifierHash;
 
-    /// Of a service whose records are put aside in a folder.
+    /// Of a service whose records are spilled to a folder.
     fn of_service(folder: &Path) -> (Backlog, UnderWay) {
         let under_way: UnderWay = [OutputTicks::default()].into();
         let counted = (Arc::clone(&under_way), 0);
-        let aside = Aside::new(folder.to_owned(), "hook".to_owned(), counted);
-        (Backlog::of_service(aside), under_way)
+        let spill = Spill::new(folder.to_owned(), "hook".to_owned(), counted);
+        (Backlog::of_service(spill), under_way)
     }
 
     fn records(first: u128) -> Vec<Record> {
@@ -165,36 +165,36 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_in_memory_is_put_aside_and_read_as_it_was() {
+    fn what_finds_no_room_in_memory_is_spilled_and_read_as_it_was() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (backlog, under_way) = of_service(folder.path());
-        assert!(matches!(backlog.keep(1, records(0)), WaitingRecords::Held(_)));
+        assert!(matches!(backlog.keep(1, records(0)), QueuedRecords::Held(_)));
         backlog.add(2, MOST);
-        let aside: Vec<_> = (0..3).map(|number| backlog.keep(3, records(number * 9))).collect();
-        assert!(under_way[0].aside() > 0);
-        for (number, records_of) in aside.iter().enumerate() {
-            let WaitingRecords::Aside(part) = records_of else { panic!("there is no room") };
+        let spilled: Vec<_> = (0..3).map(|number| backlog.keep(3, records(number * 9))).collect();
+        assert!(under_way[0].spilled() > 0);
+        for (number, records_of) in spilled.iter().enumerate() {
+            let QueuedRecords::Spilled(part) = records_of else { panic!("there is no room") };
             assert_eq!(part.read().expect("it was written"), records(number as u128 * 9));
         }
         // Nobody finds it by name.
         assert_eq!(std::fs::read_dir(folder.path()).expect("it is there").count(), 0);
-        drop(aside);
-        assert_eq!(under_way[0].aside(), 0);
+        drop(spilled);
+        assert_eq!(under_way[0].spilled(), 0);
         backlog.release(2);
-        assert!(matches!(backlog.keep(4, records(0)), WaitingRecords::Held(_)));
+        assert!(matches!(backlog.keep(4, records(0)), QueuedRecords::Held(_)));
     }
 
     #[test]
-    fn what_can_not_be_put_aside_stays_in_memory_and_what_comes_later_waits() {
+    fn what_can_not_be_spilled_stays_in_memory_and_what_comes_later_waits() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (backlog, under_way) = of_service(&folder.path().join("gone"));
         backlog.add(1, MOST);
         let (receipt, awaited, _) = Receipt::new(|| ());
         let (taking, _) = receipt.taken();
-        assert!(matches!(backlog.keep(2, records(0)), WaitingRecords::Held(_)));
+        assert!(matches!(backlog.keep(2, records(0)), QueuedRecords::Held(_)));
         backlog.take(2, taking);
         assert!(awaited.is_held());
-        assert_eq!(under_way[0].aside(), 0);
+        assert_eq!(under_way[0].spilled(), 0);
         backlog.release(1);
         assert!(!awaited.is_held());
     }

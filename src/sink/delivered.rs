@@ -3,7 +3,7 @@
 //!
 //! A service that is away or slow is waited for, and holds nobody back but this output (`backlog`): ticks are complete
 //! without it, and what a restart begins with is what it has taken (`Writers::lags_from`). Beyond a bound of memory what
-//! waits for it is put aside on the disk; only where that has no room, it holds back the inflow.
+//! waits for it is spilled to the disk; only where that has no room, it holds back the inflow.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
-use super::aside::Aside;
 use super::backlog::Backlog;
 use super::catalog::Catalog;
 use super::durable::{self, LocalStanding, TickBatch};
 use super::failure::SinkError;
 use super::medium::{Medium, Readership};
+use super::queued::QueuedTicks;
 use super::receipt::Receipt;
 use super::record::Record;
+use super::spill::Spill;
 use super::target::{Opening, Target};
 use super::under_way::UnderWay;
-use super::waiting::WaitingTicks;
 use crate::time::Tick;
 
 /// How often it is looked whether a service takes long, and whether anybody still waits for it.
@@ -48,7 +48,7 @@ impl Awaiting {
         let durable = opening.durable.as_ref();
         let folder = durable.map_or_else(std::env::temp_dir, |of| of.folder.root.clone());
         let name = opening.plan.outputs[output].name.clone();
-        let backlog = Arc::new(Backlog::of_service(Aside::new(folder, name, under_way.clone())));
+        let backlog = Arc::new(Backlog::of_service(Spill::new(folder, name, under_way.clone())));
         Awaiting { backlog, under_way, is_abandoned: Arc::default() }
     }
 
@@ -65,6 +65,8 @@ impl Awaiting {
     /// Waits for something of the service's. The run goes on where that takes long; `None`: nobody waits any more.
     pub fn wait<T>(&self, runtime: &Runtime, something: impl Future<Output = T>) -> Option<T> {
         let mut something = pin!(something);
+        // What is waited for again and again may be quick, and be many.
+        self.backlog.look();
         loop {
             let some = runtime.block_on(async { timeout(LOOK, something.as_mut()).await });
             if let Ok(some) = some {
@@ -80,6 +82,7 @@ impl Awaiting {
     /// Rests before it is asked again; `false`: nobody waits any more.
     pub fn rest(&self, pause: Duration) -> bool {
         let mut left = pause;
+        self.backlog.look();
         while !left.is_zero() && !self.is_over() {
             self.backlog.look();
             std::thread::sleep(left.min(LOOK));
@@ -154,7 +157,7 @@ fn deliver<M: Medium>(
     backlog: &Backlog,
     batches: &Receiver<TickBatch>,
 ) {
-    let mut waiting = WaitingTicks::default();
+    let mut waiting = QueuedTicks::default();
     loop {
         if waiting.first().is_none() {
             let Ok((tick, records, acknowledgement)) = batches.recv() else { return };

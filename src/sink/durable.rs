@@ -19,10 +19,10 @@ use super::differing::DifferingRecords;
 use super::failure::SinkError;
 use super::local_progress::{LocalProgress, ProgressFile};
 use super::medium::{Medium, Readership};
+use super::queued::{QueuedRecords, QueuedTick, QueuedTicks};
 use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
-use super::waiting::{WaitingRecords, WaitingTick, WaitingTicks};
 use crate::console::counted;
 use crate::fault;
 use crate::time::Tick;
@@ -39,7 +39,7 @@ pub enum LocalStanding {
 }
 
 /// Records of a tick that wait.
-pub type TickBatch = (Tick, WaitingRecords, Acknowledgement);
+pub type TickBatch = (Tick, QueuedRecords, Acknowledgement);
 
 /// Hands records to the thread that commits them, which has ended when this is dropped.
 pub struct DurableTarget {
@@ -90,7 +90,7 @@ struct LocalCommitter<M> {
     progress: LocalProgress,
     file: ProgressFile,
     backlog: Arc<Backlog>,
-    pending: WaitingTicks,
+    pending: QueuedTicks,
     /// Of what is compared.
     compared: Vec<Acknowledgement>,
     /// Of a log that was compared.
@@ -121,7 +121,7 @@ pub fn start<M: Medium>(
         progress,
         file: ProgressFile::new(durable, output),
         backlog: Arc::clone(&backlog),
-        pending: WaitingTicks::default(),
+        pending: QueuedTicks::default(),
         compared: Vec::new(),
         left_over: None,
     };
@@ -210,7 +210,7 @@ impl<M: Medium> LocalCommitter<M> {
         };
         let mut left_over = comparison.left_over();
         let pending = self.pending.0.values_mut().flat_map(|waiting| &mut waiting.records);
-        for records in pending.filter_map(WaitingRecords::held_mut) {
+        for records in pending.filter_map(QueuedRecords::held_mut) {
             records.retain_mut(|record| !left_over.has(record));
         }
         self.left_over = Some(left_over);
@@ -226,8 +226,8 @@ impl<M: Medium> LocalCommitter<M> {
         let differing = || vec![DifferingRecords { records: records.clone(), names }];
         self.durable.difference.found(differing);
         let (records, acknowledgements) =
-            (vec![WaitingRecords::Held(records)], std::mem::take(&mut self.compared));
-        self.pending.0.insert(self.durable.replayed, WaitingTick { records, acknowledgements });
+            (vec![QueuedRecords::Held(records)], std::mem::take(&mut self.compared));
+        self.pending.0.insert(self.durable.replayed, QueuedTick { records, acknowledgements });
     }
 
     /// Tells a progress, however long the disk refuses; `false`: that is not waited for.

@@ -13,7 +13,6 @@
 //! in `formats::FORMATS`.
 
 mod ahead;
-mod aside;
 mod backlog;
 mod catalog;
 mod commit;
@@ -44,11 +43,13 @@ mod postgres;
 mod profile;
 mod program;
 mod publish;
+mod queued;
 mod receipt;
 mod record;
 mod refused;
 mod rejects;
 mod shares;
+mod spill;
 mod standard;
 mod start;
 mod storable;
@@ -59,7 +60,6 @@ mod tests;
 mod tick_index;
 mod under_way;
 mod update;
-mod waiting;
 mod webhook;
 mod writers;
 

@@ -15,8 +15,8 @@ pub struct OutputTicks {
     index: Mutex<Option<Arc<TickIndex>>>,
     /// How many attempts to deliver have failed and are made again.
     retries: AtomicU64,
-    /// Bytes that are put aside on the disk.
-    aside: AtomicU64,
+    /// Bytes that are spilled to the disk.
+    spilled: AtomicU64,
 }
 
 impl OutputTicks {
@@ -60,19 +60,19 @@ impl OutputTicks {
         self.retries.load(Ordering::Relaxed)
     }
 
-    /// So many bytes more are put aside on the disk.
-    pub fn put_aside(&self, bytes: u64) {
-        self.aside.fetch_add(bytes, Ordering::Relaxed);
+    /// So many bytes more are spilled to the disk.
+    pub fn spill(&self, bytes: u64) {
+        self.spilled.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// So many bytes lie there no more.
     pub fn take_back(&self, bytes: u64) {
-        self.aside.fetch_sub(bytes, Ordering::Relaxed);
+        self.spilled.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Bytes that are put aside on the disk.
-    pub fn aside(&self) -> u64 {
-        self.aside.load(Ordering::Relaxed)
+    /// Bytes that are spilled to the disk.
+    pub fn spilled(&self) -> u64 {
+        self.spilled.load(Ordering::Relaxed)
     }
 
     /// Records that are not acknowledged.

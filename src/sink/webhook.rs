@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::RETRY_AFTER;
 use sha2::Sha256;
 use uuid::Uuid;
@@ -30,6 +32,8 @@ use crate::wait::Retry;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The first pause before it is tried again, and the longest.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(60)];
+/// The longest pause that a service may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3_600);
 
 pub fn open(opening: &mut Opening<'_>) -> Result<Opened, SinkError> {
     let mut opened = Opened::new();
@@ -152,7 +156,8 @@ impl Poster {
             self.awaiting.note_retry();
             let what = format!("output {}: {} does not take a post", self.output, self.shown);
             let pause = retry.failed(&what, &why);
-            if !self.awaiting.rest(wait.unwrap_or(pause).min(PAUSES[1])) {
+            let asked = wait.map_or(Duration::ZERO, |asked| asked.min(LONGEST_ASKED));
+            if !self.awaiting.rest(asked.max(pause)) {
                 return Readership::Left;
             }
         }
@@ -179,9 +184,18 @@ impl Poster {
             return Ok(());
         }
         let after = answer.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
-        let after = after.and_then(|after| after.parse().ok()).map(Duration::from_secs);
+        let after = after.and_then(|after| asked_pause(after, Timestamp::now()));
         Err((format!("it answers {}", answer.status()), after))
     }
+}
+
+/// How long `Retry-After` says to wait: a number of seconds, or until an instant.
+fn asked_pause(after: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = after.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = DateTimeParser::new().parse_timestamp(after).ok()?;
+    Some(Duration::try_from(until.duration_since(now)).unwrap_or_default())
 }
 
 /// As Standard Webhooks have it: over the id, the time and the body, by HMAC-SHA256. A secret that begins with `whsec_`
@@ -198,6 +212,17 @@ fn signature(secret: &str, id: &str, now: u64, body: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_says_how_long_to_wait_in_seconds_or_by_an_instant() {
+        let now: Timestamp = "2026-11-06T08:49:37Z".parse().expect("an instant");
+        let pause = |after| asked_pause(after, now);
+        assert_eq!(pause("120"), Some(Duration::from_secs(120)));
+        assert_eq!(pause("0"), Some(Duration::ZERO));
+        assert_eq!(pause("Fri, 06 Nov 2026 08:51:07 GMT"), Some(Duration::from_secs(90)));
+        assert_eq!(pause("Fri, 06 Nov 2026 08:00:00 GMT"), Some(Duration::ZERO), "it is over");
+        assert_eq!(pause("soon"), None);
+    }
 
     #[test]
     fn a_post_is_signed_as_standard_webhooks_are() {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::http::{get, post};
 use super::postgres::Postgres;
 use super::program::outputs::{folded, undated};
-use super::receiver::Receiver;
+use super::receiver::{Answer, Receiver};
 use super::{definition, file, rows, start};
 
 /// More than may be under way at once.
@@ -103,6 +103,58 @@ fn a_slow_webhook_holds_back_no_other_output_and_is_told_all_in_the_end() {
     assert_told(folder.path(), &quick);
 }
 
+/// Each post is answered soon, and they are many.
+#[test]
+fn many_quick_posts_hold_nobody_back() {
+    for arguments in [&["--data", "data"][..], &[]] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let receiver = Receiver::start(Vec::new());
+        receiver.takes(Duration::from_millis(40));
+        let hook = hook("hook", &receiver.url).replace("{url:", "{batch: 1, url:");
+        fs::write(folder.path().join("shop.yaml"), definition(&hook)).expect("room on the disk");
+        let (mut running, address) = start(folder.path(), arguments);
+        let people = 250;
+        let rows: Vec<Value> = (0..people)
+            .map(|of| json!({"id": format!("{of}"), "user": format!("u{of}")}))
+            .collect();
+        let rows = json!(rows).to_string();
+        assert_eq!(post(&address, "/v1/sources/web", &[], rows.as_bytes()).0, 200);
+        let row = json!({"id": "last", "user": "last"}).to_string();
+        assert_eq!(post(&address, "/v1/sources/web", &[], row.as_bytes()).0, 200);
+        running.until("the file has all", |_| file(folder.path(), "profiles").len() == people + 1);
+        assert!(records(&receiver).len() < people, "they take ten seconds");
+        receiver.takes(Duration::ZERO);
+        running.signal("INT");
+        running.end().well();
+    }
+}
+
+/// Who is asked not to wait at all waits as long as where nothing is asked.
+#[test]
+fn a_webhook_that_asks_to_be_tried_at_once_holds_nobody_back_and_is_not_flooded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let receiver = Receiver::start(vec![Answer::Later; 1_000_000]);
+    let yaml = definition(&hook("hook", &receiver.url));
+    fs::write(folder.path().join("shop.yaml"), yaml).expect("room on the disk");
+    let (mut running, address) = start(folder.path(), &[]);
+    post_all(&address, 0..10);
+    running.until("the file has all", |_| file(folder.path(), "rejects").len() == 10);
+    let tries = told(&address, "selfsame_output_retries_total");
+    assert!((1.0..1_000.0).contains(&tries), "{tries}");
+    receiver.take_all();
+    running.signal("INT");
+    running.end().well();
+    assert_told(folder.path(), &receiver);
+}
+
+/// What metrics tell of the webhook.
+fn told(address: &str, of: &str) -> f64 {
+    let metrics = get(address, "/metrics").1;
+    let of = format!("{of}{{output=\"hook\"}} ");
+    let line = metrics.lines().find_map(|line| line.strip_prefix(&of));
+    line.expect("it is told").parse().expect("a number")
+}
+
 /// Texts of people, which are changed all at once again and again.
 const WRITERS: usize = 50;
 const CHANGES: usize = 400;
@@ -140,22 +192,16 @@ outputs:
         let rows = json!(rows).to_string();
         assert_eq!(post(&address, "/v1/sources/web", &[], rows.as_bytes()).0, 200, "{change}");
     }
-    let told = |of: &str| -> f64 {
-        let metrics = get(&address, "/metrics").1;
-        let of = format!("{of}{{output=\"hook\"}} ");
-        let line = metrics.lines().find_map(|line| line.strip_prefix(&of));
-        line.expect("it is told").parse().expect("a number")
-    };
-    let (waiting, aside) =
+    let (waiting, on_disk) =
         ("selfsame_output_pending_records", "selfsame_output_pending_disk_bytes");
-    running.until("all is handed over", |_| told(waiting) == (WRITERS * CHANGES) as f64);
-    assert!(told(aside) > 10e6, "{}", told(aside));
+    running.until("all is handed over", |_| told(&address, waiting) == (WRITERS * CHANGES) as f64);
+    assert!(told(&address, on_disk) > 10e6, "{}", told(&address, on_disk));
     receiver.is_away(false);
-    running.until("it has taken all", |_| told(waiting) == 0.0);
-    assert_eq!(told(aside), 0.0);
+    running.until("it has taken all", |_| told(&address, waiting) == 0.0);
+    assert_eq!(told(&address, on_disk), 0.0);
     running.signal("INT");
     let said = running.end();
-    assert!(!said.err.contains("put aside"), "{}", said.err);
+    assert!(!said.err.contains("can't be kept"), "{}", said.err);
     said.well();
     let mut texts: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for record in records(&receiver) {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::families::{Families, Labels, single};
-use crate::disk::DiskRoom;
+use crate::place::DiskRoom;
 
 /// The processor's time in one tick of `/proc`: Linux has a hundred a second, whatever the kernel's own clock.
 const TICKS: f64 = 100.0;

@@ -154,10 +154,10 @@ impl RunMetrics {
         let waiting = waiting.map(|(number, of)| (self.output(number), of.records() as f64));
         let help = "Records handed over that the output has not acknowledged";
         families.gauge("selfsame_output_pending_records", help, waiting)?;
-        let aside = self.live.under_way.iter().enumerate();
-        let aside = aside.map(|(number, of)| (self.output(number), of.aside() as f64));
+        let spilled = self.live.under_way.iter().enumerate();
+        let spilled = spilled.map(|(number, of)| (self.output(number), of.spilled() as f64));
         let help = "What waits on the disk for a webhook or PostgreSQL that lags behind";
-        families.gauge("selfsame_output_pending_disk_bytes", help, aside)?;
+        families.gauge("selfsame_output_pending_disk_bytes", help, spilled)?;
         let newest = self.live.newest_rows().outputs;
         let newest: Vec<_> = newest.into_iter().enumerate().collect();
         let known = || newest.iter().filter_map(|(number, time)| Some((*number, (*time)?)));

@@ -1,38 +1,38 @@
-//! What waits for an output to write it, by tick: in memory, or put aside on the disk.
+//! What waits for an output to write it, by tick: in memory, or spilled to the disk.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use super::aside::AsidePart;
 use super::catalog::Catalog;
 use super::medium::{Medium, Readership};
 use super::receipt::Acknowledgement;
 use super::record::Record;
+use super::spill::SpilledRecords;
 use crate::time::Tick;
 
 /// About so many bytes of records are written before what was written is acknowledged.
 const PORTION: usize = 32 << 20;
 
 /// Records of a tick, those of one key in their order.
-pub enum WaitingRecords {
+pub enum QueuedRecords {
     Held(Vec<Record>),
-    Aside(AsidePart),
+    Spilled(SpilledRecords),
 }
 
-impl WaitingRecords {
+impl QueuedRecords {
     fn bytes(&self) -> usize {
         match self {
-            WaitingRecords::Held(records) => records.iter().map(Record::held).sum(),
-            WaitingRecords::Aside(part) => part.bytes(),
+            QueuedRecords::Held(records) => records.iter().map(Record::held).sum(),
+            QueuedRecords::Spilled(part) => part.bytes(),
         }
     }
 
     /// The records; `None`: they can't be read, which nobody waits for any more.
     fn read<M: Medium>(&self, medium: &M) -> Option<Cow<'_, [Record]>> {
         let part = match self {
-            WaitingRecords::Held(records) => return Some(Cow::Borrowed(records)),
-            WaitingRecords::Aside(part) => part,
+            QueuedRecords::Held(records) => return Some(Cow::Borrowed(records)),
+            QueuedRecords::Spilled(part) => part,
         };
         let read = Cell::new(None);
         medium.until_it_works("a file of what waits", &|| {
@@ -45,20 +45,20 @@ impl WaitingRecords {
     /// Those of them that are in memory.
     pub fn held_mut(&mut self) -> Option<&mut Vec<Record>> {
         match self {
-            WaitingRecords::Held(records) => Some(records),
-            WaitingRecords::Aside(_) => None,
+            QueuedRecords::Held(records) => Some(records),
+            QueuedRecords::Spilled(_) => None,
         }
     }
 }
 
 /// What waits of one tick.
 #[derive(Default)]
-pub struct WaitingTick {
-    pub records: Vec<WaitingRecords>,
+pub struct QueuedTick {
+    pub records: Vec<QueuedRecords>,
     pub acknowledgements: Vec<Acknowledgement>,
 }
 
-impl WaitingTick {
+impl QueuedTick {
     pub fn write<M: Medium>(&self, medium: &mut M, names: &Catalog) -> Readership {
         for records in &self.records {
             let written = records.read(medium).map(|records| medium.write(&records, names));
@@ -69,9 +69,9 @@ impl WaitingTick {
         Readership::Stays
     }
 
-    fn add(&mut self, records: WaitingRecords) {
+    fn add(&mut self, records: QueuedRecords) {
         match (self.records.last_mut(), records) {
-            (Some(WaitingRecords::Held(before)), WaitingRecords::Held(more)) => before.extend(more),
+            (Some(QueuedRecords::Held(before)), QueuedRecords::Held(more)) => before.extend(more),
             (_, records) => self.records.push(records),
         }
     }
@@ -79,10 +79,10 @@ impl WaitingTick {
 
 /// What waits, the earliest tick first.
 #[derive(Default)]
-pub struct WaitingTicks(pub BTreeMap<Tick, WaitingTick>);
+pub struct QueuedTicks(pub BTreeMap<Tick, QueuedTick>);
 
-impl WaitingTicks {
-    pub fn add(&mut self, tick: Tick, records: WaitingRecords, acknowledgement: Acknowledgement) {
+impl QueuedTicks {
+    pub fn add(&mut self, tick: Tick, records: QueuedRecords, acknowledgement: Acknowledgement) {
         let waiting = self.0.entry(tick).or_default();
         waiting.add(records);
         waiting.acknowledgements.push(acknowledgement);
@@ -93,13 +93,13 @@ impl WaitingTicks {
     }
 
     /// Whole ticks before this one, the earliest first: not much more at once than a portion.
-    pub fn take_before(&mut self, before: Tick) -> BTreeMap<Tick, WaitingTick> {
+    pub fn take_before(&mut self, before: Tick) -> BTreeMap<Tick, QueuedTick> {
         let (mut taken, mut bytes) = (BTreeMap::new(), 0);
         while bytes < PORTION
             && let Some(first) = self.0.first_entry().filter(|first| *first.key() < before)
         {
             let (tick, waiting) = first.remove_entry();
-            bytes += waiting.records.iter().map(WaitingRecords::bytes).sum::<usize>();
+            bytes += waiting.records.iter().map(QueuedRecords::bytes).sum::<usize>();
             taken.insert(tick, waiting);
         }
         taken

@@ -1,4 +1,4 @@
-//! Records that wait for a service, put aside on the disk where memory has no room for more.
+//! Records that wait for a service, spilled to the disk where memory has no room for more.
 //!
 //! They lie in files without a name, which the system lets go of with the process, however it ends: what a service lacks
 //! then, a durable run computes anew. A file is gone, too, once all that was put into it is delivered.
@@ -12,15 +12,15 @@ use std::sync::{Arc, Mutex};
 
 use super::record::Record;
 use super::under_way::UnderWay;
-use crate::disk::DiskRoom;
+use crate::place::DiskRoom;
 
 /// A file that holds so many bytes takes no more.
 const FILE: u64 = 64 << 20;
 /// So much of the disk is left to others: the store is there, too.
 const LEFT: u64 = 1 << 30;
 
-/// Where records of one output are put aside.
-pub struct Aside {
+/// Where records of one output are spilled to.
+pub struct Spill {
     folder: PathBuf,
     /// The output's name.
     output: String,
@@ -28,21 +28,21 @@ pub struct Aside {
     counted: (UnderWay, usize),
     /// What takes more, and how much it holds.
     current: Mutex<Option<(Arc<File>, u64)>>,
-    /// It was told that nothing more can be put aside.
+    /// It was told that nothing more can be spilled.
     is_full: AtomicBool,
 }
 
-/// Records of a batch that were put aside.
-pub struct AsidePart {
+/// Records of a batch that were spilled.
+pub struct SpilledRecords {
     file: Arc<File>,
     start: u64,
     length: usize,
     counted: (UnderWay, usize),
 }
 
-impl Aside {
+impl Spill {
     pub fn new(folder: PathBuf, output: String, counted: (UnderWay, usize)) -> Self {
-        Aside {
+        Spill {
             folder,
             output,
             counted,
@@ -51,20 +51,23 @@ impl Aside {
         }
     }
 
-    /// Puts records aside, unless the disk has no room for them, which is told.
-    pub fn put(&self, records: &[Record]) -> Option<AsidePart> {
+    /// Spills records, unless the disk has no room for them, which is told.
+    pub fn put(&self, records: &[Record]) -> Option<SpilledRecords> {
         let bytes = bincode::serialize(records).expect("nothing of it is endless");
         match self.write(&bytes) {
             Ok(part) => {
                 if self.is_full.swap(false, Ordering::Relaxed) {
-                    tracing::info!("output {}: what waits for it is put aside again", self.output);
+                    tracing::info!(
+                        "output {}: what waits for it goes to the disk again",
+                        self.output
+                    );
                 }
                 Some(part)
             }
             Err(error) => {
                 if !self.is_full.swap(true, Ordering::Relaxed) {
                     tracing::warn!(
-                        "output {}: what waits for it can't be put aside in '{}', so that the inflow waits for it: \
+                        "output {}: what waits for it can't be kept in '{}', so that the inflow waits for it: \
                          {error}",
                         self.output,
                         self.folder.display()
@@ -75,7 +78,7 @@ impl Aside {
         }
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<AsidePart> {
+    fn write(&self, bytes: &[u8]) -> io::Result<SpilledRecords> {
         let mut current = self.current.lock().expect("no one panics with it");
         let (file, start) = match current.take().filter(|(_, held)| *held < FILE) {
             Some(current) => current,
@@ -87,8 +90,13 @@ impl Aside {
         *current = Some((Arc::clone(&file), end));
         written?;
         let (outputs, number) = &self.counted;
-        outputs[*number].put_aside(bytes.len() as u64);
-        Ok(AsidePart { file, start, length: bytes.len(), counted: (Arc::clone(outputs), *number) })
+        outputs[*number].spill(bytes.len() as u64);
+        Ok(SpilledRecords {
+            file,
+            start,
+            length: bytes.len(),
+            counted: (Arc::clone(outputs), *number),
+        })
     }
 }
 
@@ -100,7 +108,7 @@ fn begin(folder: &Path) -> io::Result<File> {
     tempfile::tempfile_in(folder)
 }
 
-impl AsidePart {
+impl SpilledRecords {
     pub fn bytes(&self) -> usize {
         self.length
     }
@@ -112,7 +120,7 @@ impl AsidePart {
     }
 }
 
-impl Drop for AsidePart {
+impl Drop for SpilledRecords {
     fn drop(&mut self) {
         let (outputs, number) = &self.counted;
         outputs[*number].take_back(self.length as u64);
