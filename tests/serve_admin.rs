@@ -480,3 +480,49 @@ fn an_engine_that_runs_says_why_to_the_command() {
     assert!(none.badly().contains("'none' is no data folder"));
     running.signal("TERM");
 }
+
+/// What `http` says holds until the run ends, whatever of it is another one.
+#[test]
+fn no_part_of_http_is_changed_by_applying_a_definition() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shop = Shop::open(folder.path(), &format!("{KEYS}{SHOP}"), true);
+    let apply = |text: &str| bearer(shop.address, "POST", "/v1/definition", ROOT, text);
+    let changed = SHOP.replace("> 100", "> 10");
+    for (of, other) in [
+        (ROOT, "another-root-another"),
+        ("reading-reading-r", "[reading-reading-r, reading-reading-2]"),
+        ("{orders: writing-writing-w}", "{}"),
+        ("{keys:", "{limits: {read: {rate: 5}}, keys:"),
+        ("{keys:", "{origins: [\"https://shop.example\"], keys:"),
+        ("{keys:", "{kept_changes_mib: 5, keys:"),
+        ("{keys:", "{listen: \"127.0.0.1:1\", keys:"),
+        (KEYS, ""),
+    ] {
+        let refused = apply(&format!("{}{changed}", KEYS.replace(of, other)));
+        assert_eq!(refused.refusal(), (409, "needs_restart".to_owned()), "{other}");
+    }
+    // A key may be written as its hash.
+    let in_force = fs::read_to_string(folder.path().join("data/definition.yaml"));
+    let in_force = in_force.expect("it is noted");
+    assert!(in_force.contains("admin: sha256:"), "{in_force}");
+    assert_eq!(apply(&in_force.replace("> 100", "> 10")).status, 200);
+}
+
+/// What stands in a definition and is secret is nobody else's to read.
+#[test]
+fn a_data_folder_has_no_key_and_shows_the_definition_to_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shop = Shop::open(folder.path(), &format!("{KEYS}{SHOP}"), true);
+    let told = post(shop.address, "/v1/sources/orders", "{}");
+    assert_eq!(told.status, 401);
+    for name in ["definition.yaml", "definition.json"] {
+        let path = folder.path().join("data").join(name);
+        let text = fs::read_to_string(&path).expect("it is noted");
+        for key in [ROOT, "reading-reading-r", "writing-writing-w"] {
+            assert!(!text.contains(key), "{text}");
+        }
+        let mode = fs::metadata(&path).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}

@@ -18,6 +18,7 @@ use read::object::ReadContext;
 use sql::Dialect;
 
 pub use file::diagnostic::{Diagnostic, Diagnostics, Place, suggest};
+pub use file::hashed::with_keys_hashed;
 pub use file::reference::reference;
 pub use file::schema::schema;
 pub use sql::calendar::texts;

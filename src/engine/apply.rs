@@ -7,7 +7,6 @@ use super::control::{Changing, Control, cannot_take_over, refused};
 use super::definition::Definition;
 use super::error::{EngineError, Unchanged};
 use crate::console::counted;
-use crate::plan::Plan;
 use crate::plan::changes::DefinitionChanges;
 use crate::runtime::{changed_fields, difference, preflight};
 
@@ -83,11 +82,7 @@ fn begin(changing: &Changing<'_>, definition: &Definition) -> Result<Applied, En
             "its `data` is another one: rows stay in the folder of the run, so leave it as it is",
         );
     }
-    let http = |plan: &Plan| {
-        let stated = plan.stated.iter().filter(|of| of.path.first().is_some_and(|of| of == "http"));
-        stated.cloned().collect::<Vec<_>>()
-    };
-    if http(old) != http(new) {
+    if old.http != new.http {
         let why = "its `http` is another one: end the run, and start it with what is new";
         return refused(Unchanged::NeedsRestart, why);
     }

@@ -35,7 +35,8 @@ impl Definition {
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, DefinitionError> {
         let (plan, warnings) = definition::check_text(text, path.as_ref())?;
         let (plan, warnings, path) = (Arc::new(plan), Arc::new(warnings), path.as_ref().to_owned());
-        Ok(Definition { plan, warnings, text: text.into(), path })
+        let text = definition::with_keys_hashed(text).into();
+        Ok(Definition { plan, warnings, text, path })
     }
 
     /// What is legal in it but hardly meant, such as a condition that no row can meet.
@@ -53,7 +54,7 @@ impl Definition {
         definition::schema()
     }
 
-    /// Its text.
+    /// Its text, where keys of `http` are as their hashes.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -161,6 +161,11 @@ impl KeyHash {
         KeyHash(Sha256::digest(key.as_bytes()).into())
     }
 
+    /// Its 64 hexadecimal digits.
+    pub fn hex(&self) -> String {
+        const_hex::encode(self.0)
+    }
+
     /// A key as it may be written: as it is, or as `sha256:` and 64 hexadecimal digits.
     pub fn written(text: &str) -> Result<Self, String> {
         match text.strip_prefix("sha256:") {

@@ -246,7 +246,7 @@ pub fn meaning(plan: &Plan, options: &RunOptions) -> String {
     hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
     hasher.update(format!("{:?}", options.clock).as_bytes());
     for stated in &plan.stated {
-        let beside = ["kafka", "data", "target_latency", "name"];
+        let beside = ["http", "kafka", "data", "target_latency", "name"];
         if !beside.contains(&stated.path.first().map_or("", String::as_str)) {
             stated.add_to(&mut hasher);
         }

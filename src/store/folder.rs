@@ -25,7 +25,7 @@ use super::frame::LogHeader;
 use super::kept::{FilesInUse, KeptFiles};
 use super::log_index::LogIndexes;
 use super::mirror::Mirror;
-use super::whole::{create, replace};
+use super::whole::{create, replace, replace_private};
 use crate::place::path_part;
 
 /// The number of the layout that this version writes, and the latest that it reads.
@@ -110,6 +110,13 @@ impl Folder {
     pub fn replace(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         self.mirror.iter().try_for_each(|mirror| mirror.replace(name, bytes))?;
         self.replace_here(name, bytes)
+    }
+
+    /// The same, of one that nobody but its owner may read.
+    pub fn replace_private(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        self.mirror.iter().try_for_each(|mirror| mirror.replace(name, bytes))?;
+        let path = self.root.join(name);
+        replace_private(&path, bytes).map_err(StoreError::io(&path, "written"))
     }
 
     /// The same, of one that says nothing on another machine.

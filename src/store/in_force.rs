@@ -24,6 +24,8 @@ pub struct InForce {
 
 /// The file that says it.
 const NAME: &str = "definition.json";
+/// The file with its text, for people.
+const TEXT: &str = "definition.yaml";
 
 impl InForce {
     /// That of a folder; `None` if none is known.
@@ -31,9 +33,14 @@ impl InForce {
         checked::read(&root.join(NAME))
     }
 
-    /// Notes it, and beside it its text for people, as `definition.yaml`.
+    /// Whether a file says it. Passwords may stand in those.
+    pub fn is(name: &str) -> bool {
+        [NAME, TEXT].contains(&name)
+    }
+
+    /// Notes it, and beside it its text.
     pub fn note(&self, folder: &Folder) -> Result<(), StoreError> {
-        folder.write(NAME, self)?;
-        folder.replace("definition.yaml", self.text.as_bytes())
+        folder.replace_private(NAME, &checked::json(self))?;
+        folder.replace_private(TEXT, self.text.as_bytes())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::fault;
@@ -21,8 +22,21 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Replaces a file in one step.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(path, |beside| write(beside, bytes))
+}
+
+/// The same of a file that nobody but its owner may read.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_by(path, |beside| {
+        let mut options = File::options();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(beside)?;
+        write_to(file, bytes)
+    })
+}
+
+fn replace_by(path: &Path, write: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
     let beside = beside(path);
-    write(&beside, bytes)?;
+    write(&beside)?;
     if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"manifest-")) {
         fault::point("manifest written");
     }
@@ -31,7 +45,10 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    write_to(File::create(path)?, bytes)
+}
+
+fn write_to(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
 }

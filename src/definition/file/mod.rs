@@ -3,6 +3,7 @@
 
 pub mod diagnostic;
 pub mod fields;
+pub mod hashed;
 pub mod no_yaml;
 pub mod origin;
 mod parentheses;

@@ -2,6 +2,7 @@
 //! process of a run.
 
 use super::yaml::{YamlNode, YamlValue};
+use crate::plan::KeyHash;
 use crate::plan::stated::{SHOWN, Stated};
 
 /// All that a definition states, in its order, since that has a meaning. Comments, quotes, and how
@@ -13,8 +14,18 @@ pub fn stated(document: &YamlNode) -> Vec<Stated> {
 }
 
 fn add(path: &mut Vec<String>, node: &YamlNode, all: &mut Vec<Stated>) {
+    let key;
     let (kind, value) = match &node.value {
         _ if lies_somewhere(path) => ("a place", ""),
+        YamlValue::Scalar { text, .. } if is_key(path) && !node.is_null() => {
+            match text.strip_prefix("file:") {
+                Some(_) => ("a place", ""),
+                None => {
+                    key = KeyHash::written(text.trim()).map(|key| key.hex()).unwrap_or_default();
+                    ("a key", &*key)
+                }
+            }
+        }
         YamlValue::Mapping(entries) if !entries.is_empty() => {
             for (key, value) in entries {
                 path.push(key.name.clone());
@@ -44,7 +55,17 @@ fn add(path: &mut Vec<String>, node: &YamlNode, all: &mut Vec<Stated>) {
 /// Whether passwords are among what stands there: in the settings of brokers, databases, services and buckets.
 fn may_be_secret(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    matches!(path[..], ["kafka", ..] | ["data", _, ..] | ["outputs", _, "webhook" | "postgres", ..])
+    let is_among = matches!(
+        path[..],
+        ["kafka", ..] | ["data", _, ..] | ["outputs", _, "webhook" | "postgres", ..]
+    );
+    is_among || is_key(&path)
+}
+
+/// Whether a key of `http` stands there, or the file of some.
+fn is_key<T: AsRef<str>>(path: &[T]) -> bool {
+    let mut path = path.iter().map(AsRef::as_ref);
+    path.next() == Some("http") && path.next() == Some("keys")
 }
 
 /// On each machine files may lie elsewhere, and another address be free.
@@ -52,7 +73,9 @@ fn lies_somewhere(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     matches!(
         path[..],
-        ["sources" | "outputs", _, "files"] | ["http", ..] | ["data", "working_folder"]
+        ["sources" | "outputs", _, "files"]
+            | ["http", "listen" | "tls", ..]
+            | ["data", "working_folder"]
     )
 }
 
@@ -86,6 +109,8 @@ mod tests {
         let secret = "\n  kafka.sasl.password: something else there, something else here";
         assert_eq!(says(base.replace("one", "two")), secret);
         for (path, definition) in [
+            ("http.keys.admin", "http: {keys: {admin: key-0123456789-one}}"),
+            ("http.keys.read.1", "http: {keys: {read: [key-0123456789-one]}}"),
             ("data.secret_access_key", "data: {secret_access_key: one}"),
             ("outputs.o.webhook.secret", "outputs: {o: {webhook: {secret: one}}}"),
             ("outputs.o.postgres.connection", "outputs: {o: {postgres: {connection: one}}}"),
@@ -93,5 +118,25 @@ mod tests {
             let told = differences(&read(&definition.replace("one", "two")), &read(definition));
             assert_eq!(told, format!("\n  {path}: something else there, something else here"));
         }
+    }
+
+    #[test]
+    fn each_process_may_listen_elsewhere_and_have_its_files_and_all_else_of_http_is_the_same() {
+        let base = "http: {listen: 127.0.0.1:1, tls: {certificate: a, key: a}, origins: [one], \
+                    limits: {read: {rate: 1}}, keys: {admin: [key-0123456789-one, file:a]}}";
+        let says = |changed: &str| differences(&read(changed), &read(base));
+        let elsewhere =
+            base.replace(":1,", ":2,").replace(": a", ": b").replace("file:a", "file:b");
+        assert_eq!(says(&elsewhere), "");
+        let hashed = format!("'sha256:{}'", KeyHash::of("key-0123456789-one").hex());
+        assert_eq!(says(&base.replace("key-0123456789-one", &hashed)), "");
+        assert_eq!(
+            says(&base.replace("rate: 1", "rate: 2")),
+            "\n  http.limits.read.rate: '2' there, '1' here"
+        );
+        assert_eq!(
+            says(&base.replace("[one]", "[two]")),
+            "\n  http.origins.1: 'two' there, 'one' here"
+        );
     }
 }
