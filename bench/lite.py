@@ -134,15 +134,19 @@ class Engine:
         self.command = [selfsame.resolve(), "run", here / "lite.yaml", "--clock", "event", "--until-end"]
         self.command += ["--workers", str(workers), "--summary", here / "summary.json"]
 
-    def run(self):
-        shutil.rmtree(self.folder / "out", ignore_errors=True)
-        _, took, usage = measured(self.command, cwd=self.folder)
+    def run(self, finds=False, leaves=False):
+        """With outputs that are gone, unless it `finds` them; whether it `leaves` what it wrote."""
+        if not finds:
+            shutil.rmtree(self.folder / "out", ignore_errors=True)
+        with open(self.folder / "log", "w", encoding="utf-8") as log:
+            _, took, usage = measured(self.command, cwd=self.folder, stderr=log)
         summary = json.loads((self.folder / "summary.json").read_text())
         said = {"people": summary["people"], "big": summary["segments"]["big"]}
         if not self.is_checked:
             said |= published(self.folder / "out/profiles.ndjson")
             self.is_checked = True
-        shutil.rmtree(self.folder / "out")
+        if not leaves:
+            shutil.rmtree(self.folder / "out")
         return said, took, usage, summary["identifiers"]
 
 

@@ -23,19 +23,23 @@ struct Cut {
     is_overtaken: bool,
     /// Whether the run before it has older versions of records leave the store at its end.
     is_compacted: bool,
+    /// The step of the replay up to which outputs hold everything.
+    held: Option<usize>,
 }
 
 fn cuts() -> impl Strategy<Value = Vec<Cut>> {
     let workers = prop::sample::select(vec![1usize, 2, 3]);
     let stops = prop::collection::vec(1u64..12, 0..3);
     let checkpoints = prop::collection::vec(0usize..5, 0..2);
-    let cut = (0.0..1.0, workers, stops, checkpoints, any::<bool>(), any::<bool>());
-    let cut =
-        cut.prop_map(|(after, workers, mut stops, checkpoints, is_overtaken, is_compacted)| {
+    let held = prop::option::of(0usize..4);
+    let cut = (0.0..1.0, workers, stops, checkpoints, any::<bool>(), any::<bool>(), held);
+    let cut = cut.prop_map(
+        |(after, workers, mut stops, checkpoints, is_overtaken, is_compacted, held)| {
             stops.sort_unstable();
             stops.dedup();
-            Cut { after, workers, stops, checkpoints, is_overtaken, is_compacted }
-        });
+            Cut { after, workers, stops, checkpoints, is_overtaken, is_compacted, held }
+        },
+    );
     prop::collection::vec(cut, 1..4)
 }
 
@@ -62,6 +66,7 @@ fn differs(case: &Case, cuts: &[Cut]) -> Option<String> {
                 .collect(),
             is_overtaken: before.is_some_and(|cut| cut.is_overtaken),
             is_compacted: cuts.get(part).is_some_and(|cut| cut.is_compacted),
+            held: before.and_then(|cut| cut.held),
         };
         let part = restarted(&case.plan, case.clock, data.path(), &restart, &steps);
         sent.extend(part);

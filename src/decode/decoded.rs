@@ -23,9 +23,10 @@ pub struct Decoded {
     /// By the source's `where`. A record that is dropped is in `rows` too, as one that is gone: it takes the place
     /// of what its key held.
     pub dropped: u64,
-    /// What rows and rejects hold, in bytes: rows themselves, what was evaluated for them, what is to be stored of
-    /// them, and rejects' raw rows.
+    /// What rows and rejects hold, in bytes: rows themselves, what was evaluated for them, and rejects' raw rows.
     pub held: u64,
+    /// What is to be stored of rows holds, in bytes.
+    pub held_to_store: u64,
     /// The greatest event times of the rows, which are what `--clock event` follows.
     pub latest: Latest,
     /// The time of the newest row, none later than now; of a source whose rows have none, when they came.

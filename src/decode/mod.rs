@@ -155,7 +155,7 @@ impl Decoder {
         }
         if let Some(schema) = self.stored.as_ref().filter(|_| !chunk.is_stored()) {
             decoded.stored = stored::accepted(schema, chunk, &raw, &fields, &decoded.rows);
-            decoded.held += decoded.stored.as_ref().map_or(0, stored::held);
+            decoded.held_to_store = decoded.stored.as_ref().map_or(0, stored::held);
         }
         let rejected = raw.iter_mut().filter(|row| !row.flaws.reasons.is_empty());
         decoded.rejects.extend(rejected.map(|row| reject(source, chunk, row)));

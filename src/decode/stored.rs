@@ -98,8 +98,8 @@ pub(super) fn accepted(
     Some(filter_record_batch(&batch, &is_accepted).expect("a mark for each row"))
 }
 
-/// What rows that are to be stored hold, in bytes. Columns of a file may be parts of longer ones.
-pub(super) fn held(rows: &RecordBatch) -> u64 {
+/// What rows hold that are stored or to be, in bytes. Columns of a file may be parts of longer ones.
+pub fn held(rows: &RecordBatch) -> u64 {
     let of_column = |column: &ArrayRef| column.to_data().get_slice_memory_size();
     rows.columns().iter().map(|column| of_column(column).unwrap_or(0) as u64).sum()
 }

@@ -76,6 +76,15 @@ pub trait Keyed: 'static {
         0
     }
 
+    /// A tick begins, of which these keys are held; names those that are to be flushed even where nothing changes them.
+    fn begin_tick(
+        &mut self,
+        _tick: Tick,
+        _keys: &Table<Self::Key, Self::State>,
+        _due: &mut Vec<Self::Key>,
+    ) {
+    }
+
     /// Hears the reading of `now()`, before a tick's changes, and names the keys that are to be flushed
     /// even where nothing changes them.
     fn pass_time(&mut self, _now: Micros, _due: &mut Vec<Self::Key>) {}
@@ -189,6 +198,7 @@ impl<L: Keyed> KeyedState<L> {
     ) {
         let mut changes: Vec<KeyChanges<L>> = changes.into_pieces().collect();
         let mut due = Vec::new();
+        self.logic.begin_tick(out.tick, &self.keys, &mut due);
         now.inspect(|now| self.logic.pass_time(*now, &mut due));
         let mut order = self.visits(&changes, &due);
         order.sort_unstable_by_key(|visit| visit.order);

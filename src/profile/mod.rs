@@ -21,6 +21,7 @@ mod ownership;
 mod packed;
 mod people;
 mod place;
+mod rest;
 mod sessions;
 mod sums;
 #[cfg(test)]
@@ -44,7 +45,7 @@ use crate::metrics::SharedCounts;
 use crate::plan::{Function, Plan};
 use crate::row::{IdentifierHash, StandingRow};
 use crate::standing::StandingRows;
-use crate::time::Micros;
+use crate::time::{Micros, Tick};
 
 use contribution::Contribution;
 use identifiers::Identifiers;
@@ -77,17 +78,27 @@ pub type PersonRows<'scope> = Index<'scope, IdentifierHash, PackedList>;
 /// Identifier → person.
 pub type Whose<'scope> = Index<'scope, IdentifierHash, Pieces<IdentifierHash>>;
 
-/// `due` are kept at the next instants at which time alone changes something here.
+/// What people's profiles have to do with time.
+pub struct ProfileTimes<'scope> {
+    pub now: Stream<'scope, Micros>,
+    /// Every tick, whatever happens in it.
+    pub ticks: Stream<'scope, Micros>,
+    /// Of people nothing is told before this tick, and with it all that there is by then.
+    pub told_from: Tick,
+    /// Kept at the next instants at which time alone changes something here: windows, and sessions.
+    pub due: [Due; 2],
+}
+
+/// Puts together what is known about each person.
 pub fn assemble<'scope>(
     plan: &Arc<Plan>,
     StandingRows { rows, seen_only }: StandingRows<'scope>,
     identified: &Identified<'scope>,
-    now: Stream<'scope, Micros>,
-    due: [Due; 2],
+    times: ProfileTimes<'scope>,
     counts: &SharedCounts,
     saving: &Saving<'scope>,
 ) -> Assembled<'scope> {
-    let [windows_due, sessions_due] = due;
+    let ProfileTimes { now, ticks, told_from, due: [windows_due, sessions_due] } = times;
     let layout = Arc::new(Layout::new(plan));
     let belongs = identified.belongs.clone();
     let mut inputs =
@@ -106,8 +117,9 @@ pub fn assemble<'scope>(
     saving.keep(name, move |entries| identifiers::save(&kept.borrow(), entries));
     let contributions = keyed_in(inputs, None, name, counts, Due::default(), identifiers);
     let contributions = over_sessions(plan, contributions, now, sessions_due, counts);
-    let people = People::new(Arc::clone(plan), layout, SharedCounts::clone(counts));
-    let known = keyed(contributions, None, "People", counts, Due::default(), people);
+    let people = People::new(Arc::clone(plan), layout, told_from, SharedCounts::clone(counts));
+    let ticks = (told_from > 0).then_some(ticks);
+    let known = keyed(contributions, ticks, "People", counts, Due::default(), people);
     let (people, belongings) = parted(known, |known| match known {
         Known::Person(id, row) => Ok((id, row)),
         Known::Belonging(belonging) => Err(belonging),

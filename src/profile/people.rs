@@ -12,17 +12,17 @@ use super::extremes::{self, LedByIdentifiers};
 use super::gathered::Gathered;
 use super::packed::pack;
 use super::place::{LanePlace, argument};
+use super::rest::Rest;
 use super::sums::{Layout, Words};
 use super::word::of_word;
-use crate::aggregate::kept::partial::Partial;
-use crate::aggregate::{End, Extreme, Kept, NoRoom};
+use crate::aggregate::NoRoom;
 use crate::flow::{Diff, Emit, Keep, Keyed, Packed, consolidate};
 use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::plan::{Aggregate, Plan};
 use crate::row::{Datum, IdentifierHash};
-use crate::state::few::FewMap;
-use crate::time::Micros;
+use crate::state::table::Table;
+use crate::time::{Micros, Tick};
 
 /// Whose an identifier is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,16 +52,22 @@ pub struct Person {
     rest: Option<Box<Rest>>,
 }
 
-/// What only some definitions ask for.
-#[derive(Default)]
-struct Rest {
-    /// By aggregate: sums that are not of words.
-    partials: FewMap<u16, Partial>,
-    /// For each other aggregate of which values lead, what the identifiers bring, in order: each value as often as
-    /// it is brought.
-    leading: FewMap<(u16, Micros, Datum), u32>,
-    /// By aggregate: those that have to know all values.
-    gathered: FewMap<u16, Gathered>,
+/// What a tick tells of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PeopleTold {
+    /// It is only taken in.
+    Nothing,
+    /// Everybody as they are, since nothing was told before.
+    All,
+    /// Who changed.
+    Changes,
+}
+
+/// A person as a tick began.
+pub struct PersonFace {
+    was_there: bool,
+    /// The id and the row that were told of them, if any were.
+    told: Option<(IdentifierHash, Packed)>,
 }
 
 /// How people are put together.
@@ -74,17 +80,28 @@ pub struct People {
     values: Vec<((u16, Micros, Datum), Diff)>,
     /// Whether something of the person at hand is taken back: only then can anything come to nothing.
     takes_back: bool,
+    /// Before this tick nobody is told of anybody.
+    told_from: Tick,
+    telling: PeopleTold,
     /// The room in which rows are put together.
     room: Cell<Vec<u8>>,
 }
 
 impl People {
-    pub fn new(plan: Arc<Plan>, layout: Arc<Layout>, counts: SharedCounts) -> Self {
+    /// Before the tick `told_from` nothing is told, and with the first one that is not before it what there is by then.
+    pub fn new(
+        plan: Arc<Plan>,
+        layout: Arc<Layout>,
+        told_from: Tick,
+        counts: SharedCounts,
+    ) -> Self {
         let (members, values, room) = (Vec::new(), Vec::new(), Cell::default());
-        People { plan, layout, counts, members, values, takes_back: false, room }
+        let telling = if told_from > 0 { PeopleTold::Nothing } else { PeopleTold::Changes };
+        let takes_back = false;
+        People { plan, layout, counts, members, values, takes_back, told_from, telling, room }
     }
 
-    /// Takes in who came and who went, and emits whose they are no longer. Returns who came.
+    /// Takes in who came and who went, and emits whose they are no longer, if that was told. Returns who came.
     fn change_members(
         &mut self,
         person: &mut Person,
@@ -98,8 +115,9 @@ impl People {
         if came.is_empty() && went.is_empty() {
             return Vec::new();
         }
-        for (member, _) in &went {
-            out.push(Known::Belonging(belonging(member, before.expect("somebody was there"))), -1);
+        if let Some(before) = before {
+            let gone = went.iter().map(|(member, _)| belonging(member, before));
+            gone.for_each(|gone| out.push(Known::Belonging(gone), -1));
         }
         let mut counts = self.counts.borrow_mut();
         counts.identifiers += came.len() as i64 - went.len() as i64;
@@ -197,8 +215,7 @@ impl Keyed for People {
     type Key = Component;
     type Value = Contribution;
     type State = Person;
-    /// The id, and the row.
-    type Face = Option<(IdentifierHash, Packed)>;
+    type Face = PersonFace;
     type Output = Known;
 
     fn route(key: &Component) -> u64 {
@@ -226,10 +243,23 @@ impl Keyed for People {
         }
     }
 
-    fn face(&self, _: &Component, person: &Person) -> Self::Face {
-        let is_there = !person.members.is_empty();
+    fn begin_tick(&mut self, tick: Tick, all: &Table<Component, Person>, due: &mut Vec<Component>) {
+        self.telling = match self.telling {
+            PeopleTold::Nothing if tick >= self.told_from => {
+                due.extend(all.iter().map(|(component, _)| *component));
+                PeopleTold::All
+            }
+            PeopleTold::Nothing => PeopleTold::Nothing,
+            PeopleTold::All | PeopleTold::Changes => PeopleTold::Changes,
+        }
+    }
+
+    fn face(&self, _: &Component, person: &Person) -> PersonFace {
+        let was_there = !person.members.is_empty();
+        let was_told = was_there && self.telling == PeopleTold::Changes;
         // What has no room was counted when it came to be so.
-        is_there.then(|| (person.name(), self.row(person, |_| {})))
+        let told = was_told.then(|| (person.name(), self.row(person, |_| {})));
+        PersonFace { was_there, told }
     }
 
     fn apply(
@@ -273,7 +303,7 @@ impl Keyed for People {
         &mut self,
         _: &Component,
         person: &mut Person,
-        before: Self::Face,
+        PersonFace { was_there, told: before }: PersonFace,
         out: &mut Emit<Known>,
     ) -> Keep {
         let id_before = before.as_ref().map(|(id, _)| *id);
@@ -286,11 +316,15 @@ impl Keyed for People {
         }
         if person.members.is_empty() {
             assert!(person.brings_nothing(), "whoever left took all along");
+            self.counts.borrow_mut().people -= i64::from(was_there);
             if let Some((id, row)) = before {
-                self.counts.borrow_mut().people -= 1;
                 out.push(Known::Person(id, row), -1);
             }
             return Keep::No;
+        }
+        self.counts.borrow_mut().people += i64::from(!was_there);
+        if self.telling == PeopleTold::Nothing {
+            return Keep::Yes;
         }
         let id = match id_before {
             Some(id) if !members_changed => id,
@@ -306,13 +340,12 @@ impl Keyed for People {
                 }
             }
             _ => {
-                came.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1))
+                // Of somebody who was not told of, everything is new.
+                let new = if id_before.is_some() { &came[..] } else { &person.members[..] };
+                new.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1));
             }
         }
         let now = (id, self.row(person, |aggregate| self.count_no_room(aggregate)));
-        if before.is_none() {
-            self.counts.borrow_mut().people += 1;
-        }
         if before.as_ref() != Some(&now) {
             before.into_iter().for_each(|(id, row)| out.push(Known::Person(id, row), -1));
             out.push(Known::Person(now.0, now.1), 1);
@@ -324,39 +357,6 @@ impl Keyed for People {
 fn belonging(member: &Member, person: IdentifierHash) -> Belonging {
     let Member { kind, text, hash, .. } = member;
     Belonging { identifier: *hash, kind: *kind, text: ArcStr::clone(text), person }
-}
-
-impl Rest {
-    /// Leaves out what comes to nothing; whether nothing is left.
-    fn prune(&mut self) -> bool {
-        self.partials.retain(|_, partial| !partial.is_nothing());
-        self.partials.is_empty() && self.gathered.is_empty() && self.leading.is_empty()
-    }
-
-    /// What leads of what identifiers bring to an aggregate; `None` is null.
-    fn leading(&self, number: u16, kept: &Kept) -> Option<Datum> {
-        /// Less than any value that a row brings, or as little.
-        const LEAST: Datum = Datum::Boolean(false);
-        let mut below = self.leading.below(&(number + 1, Micros::MIN, LEAST));
-        let mut newest = below.by_ref().take_while(|((of, _, _), _)| *of == number);
-        match kept {
-            Kept::Extreme(Extreme { end: End::Least, .. }) => {
-                let mut from = self.leading.from(&(number, Micros::MIN, LEAST));
-                let least = from.next().filter(|((of, _, _), _)| *of == number);
-                least.map(|((_, _, value), _)| value.clone())
-            }
-            Kept::Extreme(Extreme { end: End::Greatest, .. }) => {
-                newest.next().map(|((_, _, value), _)| value.clone())
-            }
-            Kept::Newest(most) => {
-                let each = newest
-                    .flat_map(|((_, _, value), count)| (0..*count).map(move |_| value.clone()));
-                let mut newest = each.take(usize::from(*most)).peekable();
-                newest.peek().is_some().then(|| Datum::List(newest.collect()))
-            }
-            other => unreachable!("{other:?} have no leading value"),
-        }
-    }
 }
 
 impl Person {

@@ -164,3 +164,14 @@ fn the_reference_explains_every_code_of_a_reason_and_no_other() {
     let codes: Vec<&str> = codes.filter(|code| *code != "too_large").collect();
     assert_eq!(codes, REASON_CODES);
 }
+
+proptest! {
+    #[test]
+    fn an_identifier_is_hashed_alike_however_long_it_is(
+        kind in "[a-z]{1,12}", text in prop_oneof![".{0,40}", "x{100,140}", "é{40,600}"],
+    ) {
+        let hash = blake3::hash(format!("{kind}:{text}").as_bytes());
+        let expected = u128::from_be_bytes(hash.as_bytes()[..16].try_into().expect("16 bytes"));
+        prop_assert_eq!(IdentifierHash::of(&kind, &text), IdentifierHash(expected));
+    }
+}

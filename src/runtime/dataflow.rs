@@ -24,7 +24,7 @@ use super::inbox::{COUNTS, Inbox, TickInput};
 use crate::flow::{Collection, PackedList, Pieces, Pipeline, Saving, Shared, Stream};
 use crate::metrics::{Counts, SharedCounts};
 use crate::plan::Plan;
-use crate::profile::{self, Assembled};
+use crate::profile::{self, Assembled, ProfileTimes};
 use crate::row::{IdentifierHash, Reject, Row, StandingRow};
 use crate::sink::{self, SinkProbes, Writers};
 use crate::standing::{self, ArrivalTime, StandingRows};
@@ -45,6 +45,8 @@ pub struct Beside<'a> {
     pub store: Option<&'a StorePlace>,
     /// Whether it begins with a checkpoint.
     pub is_restored: bool,
+    /// Up to this tick outputs hold all that there is to be told.
+    pub held_until: Tick,
 }
 
 /// One worker's handles on the dataflow.
@@ -103,6 +105,7 @@ pub struct StageInputs<'scope> {
     rows: Stream<'scope, Row>,
     rejects: Stream<'scope, Reject>,
     now: Stream<'scope, Micros>,
+    ticks: Stream<'scope, Micros>,
     saving: Saving<'scope>,
 }
 
@@ -125,7 +128,8 @@ pub fn collections_of<'scope>(
     inputs: StageInputs<'scope>,
 ) -> Collections<'scope> {
     let (due, counts) = ([(); 3].map(|()| Rc::default()), counts(plan));
-    let StageResults { rows, results, .. } = stages(plan, ArrivalTime::Now, inputs, &due, &counts);
+    let StageResults { rows, results, .. } =
+        stages(plan, ArrivalTime::Now, inputs, 0, &due, &counts);
     Collections::of(plan, rows, &results)
 }
 
@@ -152,8 +156,8 @@ fn inputs<'scope>(
         Some(read) => (rows.probe_with(read), rejects.probe_with(read), latest.probe_with(read)),
         None => (rows, rejects, latest),
     };
-    let now = standing::read_clock(clock, ticks, latest, counts, &saving);
-    StageInputs { rows, rejects, now, saving }
+    let now = standing::read_clock(clock, ticks.clone(), latest, counts, &saving);
+    StageInputs { rows, rejects, now, ticks, saving }
 }
 
 /// What the stages up to the last come to.
@@ -163,15 +167,17 @@ struct StageResults<'scope> {
     arrangements: Arrangements,
 }
 
-/// All stages but the last. `due` are kept at the next instants at which time alone changes something.
+/// All stages but the last. People are told of from a tick on. `due` are kept at the next instants at which time alone
+/// changes something.
 fn stages<'scope>(
     plan: &Arc<Plan>,
     arrival: ArrivalTime,
     inputs: StageInputs<'scope>,
+    told_from: Tick,
     due: &[Rc<Cell<Option<Micros>>>; 3],
     counts: &SharedCounts,
 ) -> StageResults<'scope> {
-    let StageInputs { rows, rejects, now, saving } = inputs;
+    let StageInputs { rows, rejects, now, ticks, saving } = inputs;
     let plan = &standing::plan_for(plan, arrival);
     let StandingRows { rows: standing_rows, seen_only } =
         standing::standing_rows(plan, arrival, rows, now.clone(), counts, &saving);
@@ -182,8 +188,7 @@ fn stages<'scope>(
         plan,
         StandingRows { rows: standing_rows.clone(), seen_only },
         &identified,
-        now.clone(),
-        [windows_due, sessions_due],
+        ProfileTimes { now: now.clone(), ticks, told_from, due: [windows_due, sessions_due] },
         counts,
         &saving,
     );
@@ -211,9 +216,9 @@ impl Dataflow {
         local: usize,
         beside: Beside<'_>,
     ) -> Self {
-        let plan_of_sink = Arc::clone(plan);
+        let (plan_of_sink, held_until) = (Arc::clone(plan), beside.held_until);
         let end = move |inputs: sink::SinkInputs<'_>, counts: &SharedCounts| {
-            sink::publish(&plan_of_sink, inputs, local, writers, Rc::clone(counts))
+            sink::publish(&plan_of_sink, inputs, local, writers, held_until, Rc::clone(counts))
         };
         Dataflow::build_up_to(worker, plan, clock, clock.arrival(), beside, end)
     }
@@ -230,7 +235,10 @@ impl Dataflow {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = counts(plan);
         let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
-        let Beside { attached, store, is_restored } = beside;
+        let Beside { attached, store, is_restored, held_until } = beside;
+        // People come once, with the last of the ticks that outputs hold. What a checkpoint puts back comes in ticks that are
+        // made for it, a part of them with each.
+        let told_from = if is_restored { 0 } else { held_until };
         let savers = Savers::default();
         let (ticks, durable, handed, complete, arrangements) =
             worker.dataflow_named("selfsame", |scope| {
@@ -245,7 +253,7 @@ impl Dataflow {
                 });
                 let inputs = inputs(ticks, &inbox, clock, &counts, None, saving);
                 let StageResults { rows, results, arrangements } =
-                    stages(plan, arrival, inputs, &due, &counts);
+                    stages(plan, arrival, inputs, told_from, &due, &counts);
                 let attached = attached.map(|attach| attach(Collections::of(plan, rows, &results)));
                 let SinkProbes { handed, complete } = end(results, &counts);
                 let complete = [complete].into_iter().chain(attached).chain(durable.clone());

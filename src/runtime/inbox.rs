@@ -36,13 +36,27 @@ pub struct TickInput {
     pub saved: BTreeMap<String, Vec<SavedChunk>>,
 }
 
+/// What rows hold, in bytes. Both are bounded alike: so a run that stores its rows has ticks as large as one that does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Held {
+    rows: u64,
+    /// The columns that are to be stored of them.
+    to_store: u64,
+}
+
+impl Held {
+    fn most(self) -> u64 {
+        self.rows.max(self.to_store)
+    }
+}
+
 /// The batch that is being filled, and those that have been given to ticks but not yet taken.
 pub struct Inbox {
     open: TickInput,
     /// When the open batch's rows arrived: runs of instants with numbers of rows.
     open_arrivals: Vec<(Micros, u32)>,
-    /// What waits in the open batch holds, in bytes.
-    open_held: u64,
+    /// What waits in the open batch holds.
+    open_held: Held,
     /// Raw rows that it was read from.
     open_read: u64,
     /// Of the tick that takes the open batch, which one waits for also without rows.
@@ -56,8 +70,8 @@ pub struct Inbox {
     sealed: BTreeMap<Tick, TickInput>,
     /// When the rows arrived that went into ticks which are not complete.
     arrivals: BTreeMap<Tick, Arrivals>,
-    /// What the rows held that went into ticks which are not handed over, in bytes.
-    under_way: BTreeMap<Tick, u64>,
+    /// What the rows held that went into ticks which are not handed over.
+    under_way: BTreeMap<Tick, Held>,
     ticks: u64,
     /// Rows that were added.
     pub rows: u64,
@@ -84,7 +98,7 @@ impl Default for Inbox {
         Inbox {
             open,
             open_arrivals: Vec::new(),
-            open_held: 0,
+            open_held: Held::default(),
             open_read: 0,
             tickets: Vec::new(),
             newest: Vec::new(),
@@ -137,7 +151,8 @@ impl Inbox {
             self.open.latest.get_or_insert_default().add_all(&decoded.latest);
         }
         self.newest.extend(decoded.newest.map(|newest| (source as u16, newest)));
-        self.open_held += decoded.held;
+        self.open_held.rows += decoded.held;
+        self.open_held.to_store += decoded.held_to_store;
         self.open_read += decoded.rows_in;
         self.open.rows.append(&mut decoded.rows);
         if self.is_stored {
@@ -158,13 +173,17 @@ impl Inbox {
 
     /// Whether as much waits as a tick takes.
     pub fn is_full(&self) -> bool {
-        self.open_held >= TICK_BYTES || self.open_read >= TICK_ROWS
+        self.open_held.most() >= TICK_BYTES || self.open_read >= TICK_ROWS
     }
 
     /// Whether no more may be added before a tick that is under way is handed over.
     pub fn holds_back(&self) -> bool {
-        let under_way: u64 = self.under_way.values().sum();
-        under_way > 0 && self.open_held + under_way >= HELD_BYTES
+        let mut held = self.open_held;
+        for under_way in self.under_way.values() {
+            held.rows += under_way.rows;
+            held.to_store += under_way.to_store;
+        }
+        held != self.open_held && held.most() >= HELD_BYTES
     }
 
     /// Hears that all ticks before one are handed over.

@@ -12,6 +12,7 @@ use super::process::Process;
 use super::replay::ReplayLead;
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
+use crate::console::{counted, grouped};
 use crate::fault;
 use crate::store::StoreError;
 use crate::time::{Micros, Tick, wall_clock};
@@ -41,6 +42,8 @@ pub struct Leader {
     opened: Instant,
     /// While stored rows are read back.
     replay: Option<ReplayLead>,
+    /// How many they are, and since when, until what they come to is told.
+    read_back: Option<(u64, Instant)>,
     giving_way: GivingWay,
     /// The round of them that comes next, and by worker up to which tick it has loaded all.
     round: usize,
@@ -79,6 +82,7 @@ impl Leader {
             behind: 0,
             opened,
             replay: None,
+            read_back: None,
             giving_way: GivingWay::default(),
             round: 0,
             loaded: vec![0; peers],
@@ -120,6 +124,12 @@ impl Leader {
         process: &Process,
     ) -> Result<Option<Duration>, StoreError> {
         self.open.follow(dataflow, &self.live, self.has_begun);
+        if self.has_begun
+            && self.open.is_empty()
+            && let Some((rows, began)) = self.read_back.take()
+        {
+            tell_read_back(rows, began.elapsed());
+        }
         if self.unsaved > 0 {
             return Ok(None);
         }
@@ -218,6 +228,9 @@ impl Leader {
             let stops = process.writers.committed();
             self.replay = ReplayLead::new(&recovered, beginning, self.last, stops);
             if self.replay.is_some() {
+                if self.round == 1 && process.beside.is_none() && beginning.is_none() {
+                    self.read_back = Some((recovered.rows.values().sum(), Instant::now()));
+                }
                 return;
             }
         }
@@ -237,4 +250,14 @@ impl Leader {
     pub fn is_done(&self) -> bool {
         self.ended == self.peers && !self.wanted && self.open.is_empty() && self.unsaved == 0
     }
+}
+
+/// Says how long it took to come to where earlier runs were.
+fn tell_read_back(rows: u64, took: Duration) {
+    let seconds = took.as_secs_f64();
+    let each_second = grouped((rows as f64 / seconds.max(0.001)) as u64);
+    tracing::info!(
+        "{} read back in {seconds:.1} s ({each_second} a second)",
+        counted(rows, "stored row was", "stored rows were")
+    );
 }

@@ -28,6 +28,8 @@ pub struct Process {
     pub plan: Arc<Plan>,
     pub clock: Clock,
     pub workers: usize,
+    /// How many processes there are.
+    pub processes: usize,
     pub stop: Stop,
     pub failure: Failure,
     pub amounts: Arc<Amounts>,
@@ -108,6 +110,7 @@ impl Process {
             plan: Arc::clone(plan),
             clock: options.clock,
             workers: options.workers,
+            processes: options.hosts.len().max(1),
             stop: stop.clone(),
             failure: failure.clone(),
             amounts: Arc::new(Amounts::default()),
@@ -123,6 +126,15 @@ impl Process {
             without: Arc::default(),
             handed: OnceLock::new(),
             complete: AtomicU64::new(0),
+        }
+    }
+
+    /// Up to which tick outputs hold all that there is to be told, where nobody else looks at what is read back. What several
+    /// processes have been told is known of each to itself alone.
+    pub fn held_until(&self) -> Tick {
+        match (&self.attached, self.processes) {
+            (None, 1) => self.writers.held_until(),
+            _ => 0,
         }
     }
 

@@ -10,6 +10,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::amount::TICK_BYTES;
 use super::restored::{Restored, SavedSections, StartingCheckpoint};
 use crate::decode::{Decoded, Decoder};
 use crate::plan::Plan;
@@ -18,8 +19,10 @@ use crate::source::{Chunk, Payload};
 use crate::store::{Readings, Recovered, StoreError, StoredHistory, StoredRows};
 use crate::time::{Micros, Tick};
 
-/// Rows that a worker has loaded at least before a tick takes them, if there are so many.
-const LOADED: usize = 262_144;
+/// Rows that a worker has loaded at least before a tick takes them, if there are so many, or what they hold as they are
+/// stored, in bytes. The larger a step, the fewer times what many rows concern is looked at.
+const LOADED: usize = 1 << 20;
+const LOADED_BYTES: u64 = TICK_BYTES;
 
 /// One worker's share of the history.
 pub struct Replay {
@@ -87,8 +90,9 @@ impl Replay {
     pub fn load(&mut self) -> Result<Option<Tick>, StoreError> {
         let is_enough = |replay: &Replay| {
             replay.loaded.is_some_and(|loaded| {
-                loaded >= replay.until
-                    || (loaded > replay.taken && replay.history.loaded() >= replay.together)
+                let is_much = replay.history.loaded() >= replay.together
+                    || replay.history.held() >= LOADED_BYTES;
+                loaded >= replay.until || (loaded > replay.taken && is_much)
             })
         };
         let before = self.loaded;

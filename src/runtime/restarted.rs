@@ -9,7 +9,7 @@ use super::durable::{ProcessStore, StorePlace};
 use super::replay::Replay;
 use super::restored::StartingCheckpoint;
 use crate::decode::Decoder;
-use crate::plan::{DataPlace, Plan};
+use crate::plan::{DataPlace, Plan, Publish};
 use crate::sink::{MemoryTarget, TextRecord, Writers};
 use crate::source::{Chunk, DurableNews};
 use crate::store::{self, Compaction, LogHeader, Readings};
@@ -30,6 +30,8 @@ pub struct Restart {
     pub is_overtaken: bool,
     /// Whether older versions of records leave the store at its end.
     pub is_compacted: bool,
+    /// Outputs hold all up to the tick that this step of the replay ends with, by its place from 0, over and over.
+    pub held: Option<usize>,
 }
 
 /// Runs some steps, each a tick, and stores what they take in, as [`super::stepped()`] runs them. A run that was cut off
@@ -42,7 +44,7 @@ pub fn restarted(
     restart: &Restart,
     steps: &Arc<Vec<GivenTick>>,
 ) -> Vec<Vec<TextRecord>> {
-    let Restart { workers, stops, checkpoints, is_overtaken, is_compacted } = restart.clone();
+    let Restart { workers, stops, checkpoints, is_overtaken, is_compacted, held } = restart.clone();
     let mut recovered = store::open(&DataPlace::of(data), 0, 1).expect("a data folder");
     let definition = "of the test".to_owned();
     let (folder, definition_of) = (recovered.folder.clone(), definition.clone());
@@ -64,6 +66,8 @@ pub fn restarted(
     let mut read_back = |stop| (stop, readings.at(stop).expect("a reading"));
     let stops: Vec<(Tick, Micros)> =
         put_back.chain(stops.into_iter().map(&mut read_back)).collect();
+    let held = held.and_then(|held| stops.get(held.checked_rem(stops.len())?));
+    let held_until = held.map_or(0, |(tick, _)| *tick);
     let run = recovered.next_run;
     let header = LogHeader { run, processes: 1, workers, ..LogHeader::default() };
     let (recovered, news) = (Arc::new(recovered), DurableNews::default());
@@ -83,7 +87,7 @@ pub fn restarted(
         let beginning = store.beginning.as_ref();
         let is_restored = beginning.is_some();
         let place = StorePlace::of(store.clone());
-        let beside = Beside { store: Some(&place), is_restored, ..Beside::default() };
+        let beside = Beside { store: Some(&place), is_restored, held_until, ..Beside::default() };
         let mut dataflow = Dataflow::build(worker, plan, clock, writers, workers, beside);
         dataflow.inbox.borrow_mut().replay =
             Replay::new(plan, &store.recovered, beginning, 0, &Arc::default(), index, peers);
@@ -133,6 +137,16 @@ pub fn restarted(
         overtaken.is_empty(),
         "what was read back was told with a tick behind it: {overtaken:?}"
     );
+    // Conflicts and rejects are told whenever they are found.
+    let is_of_people = |record: &TextRecord| {
+        use Publish::{Identities, Profiles, Segments};
+        matches!(plan.outputs[usize::from(record.output)].publish, Profiles | Segments | Identities)
+    };
+    let of_people =
+        sent.iter().flat_map(|(tick, records)| records.iter().map(move |of| (tick, of)));
+    let mut of_people = of_people.filter(|(_, record)| is_of_people(record));
+    let told = of_people.find(|(tick, _)| **tick <= held_until);
+    assert!(told.is_none(), "what outputs hold up to {held_until} was told: {told:?}");
     let of_tick = |tick| {
         let mut records = sent.remove(&tick).unwrap_or_default();
         records.sort();

@@ -39,8 +39,8 @@ impl StoredFiles {
         while (more || !waiting.is_empty()) && !self.is_leaving() {
             match closed.recv_timeout(LOOK) {
                 Ok(ClosedLog { path, last }) => waiting.push_back((path, last, last, false)),
-                // There is time now.
-                Err(RecvTimeoutError::Timeout) if std::mem::take(&mut are_new) => {
+                // There is time now, unless rows are being read back.
+                Err(RecvTimeoutError::Timeout) if are_new && self.has_read(until) => {
                     are_new = !self.index();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -85,6 +85,11 @@ impl StoredFiles {
 
     fn folder(&self) -> &Folder {
         &self.recovered.folder
+    }
+
+    /// Whether all ticks up to one that was stored have passed.
+    fn has_read(&self, until: Tick) -> bool {
+        until == 0 || self.frontier.load(Ordering::Relaxed) > until
     }
 
     fn is_ending(&self) -> bool {

@@ -38,7 +38,8 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     let mut requests = Requests::build(worker);
     let (attached, store) = (process.attached.as_ref(), process.store.as_ref());
     let is_restored = process.stored().is_some_and(|store| store.beginning.is_some());
-    let beside = Beside { attached, store, is_restored };
+    let held_until = process.held_until();
+    let beside = Beside { attached, store, is_restored, held_until };
     let mut dataflow =
         Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, beside);
     let (index, peers) = (worker.index(), worker.peers());

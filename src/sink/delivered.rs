@@ -104,7 +104,7 @@ pub fn start<M: Medium>(
     let abandon = move || is_abandoned.store(true, Ordering::Relaxed);
     if let Some(durable) = opening.durable.clone() {
         if let LocalStanding::Withheld(tick) = standing {
-            opening.committed.insert(tick);
+            opening.holds(output, tick);
         }
         let medium = (medium, Some(backlog));
         let target = durable::start(opening, (&durable, output), standing, medium, abandon, || ())?;

@@ -52,7 +52,7 @@ pub fn start(
     };
     opening.under_way[index_of].set_index(index.clone());
     if let LocalStanding::Withheld(tick) = standing {
-        opening.committed.insert(tick);
+        opening.holds(&output.name, tick);
     }
     let encoder = encoder(output.format, &Holding::of(opening.plan, output), &opening.names);
     let (sink, beginning) = (Arc::new(sink), opening.beginning.clone());

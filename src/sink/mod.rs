@@ -131,7 +131,7 @@ pub struct SinkInputs<'scope> {
     pub now: Stream<'scope, Micros>,
 }
 
-/// Publishes what a tick changed.
+/// Publishes what a tick changed. Of ticks up to `held_until` outputs hold all that there is of people: it is counted alone.
 ///
 /// Local targets are written by the first process, whose workers are the first `local` ones.
 pub fn publish<'scope>(
@@ -139,20 +139,26 @@ pub fn publish<'scope>(
     inputs: SinkInputs<'scope>,
     local: usize,
     writers: Writers,
+    held_until: Tick,
     counts: SharedCounts,
 ) -> SinkProbes {
     let router = Router::new(plan, local as u64);
-    let (of_people, replaced) = people(plan, &inputs.people, &router, &counts);
+    let (of_people, replaced) = people(plan, &inputs.people, &router, held_until, &counts);
     let mut statements = vec![of_people];
     if let Some(conflicts) = inputs.conflicts {
         let of = Conflicts::new(plan, router.clone());
-        statements.push(single_sources(&inputs.people, &of));
+        statements.push(single_sources(&inputs.people, &of, held_until));
         statements.push(conflicts.flat_map(move |conflict| of.statements(&conflict)));
     }
     let of_belongings = router.clone();
-    let belongings =
-        inputs.belongings.flat_map(move |belonging| of_belongings.belonging(&belonging));
-    let statements = belongings.concatenate(statements);
+    let belongings = inputs.belongings.inner;
+    let belongings = each(belongings, "Belongings", move |tick, (of, _, diff), changes| {
+        if tick > held_until {
+            let told = of_belongings.belonging(&of);
+            told.for_each(|statement| changes.push((statement, tick, diff)));
+        }
+    });
+    let statements = belongings.as_collection().concatenate(statements);
     let (now, none) = (inputs.now, Due::default());
     let publisher = Publisher::default();
     let records = keyed(statements, Some(now.clone()), "Publish", &counts, none, publisher);
@@ -185,9 +191,11 @@ fn people<'scope>(
     plan: &Arc<Plan>,
     people: &Stream<'scope, Rc<Evaluated>>,
     router: &Router,
+    held_until: Tick,
     counts: &SharedCounts,
 ) -> (OutputStatements<'scope>, Collection<'scope, Record>) {
-    let mut published = PublishedPeople::new(Arc::clone(plan), router.clone(), counts.clone());
+    let (plan, router) = (Arc::clone(plan), router.clone());
+    let mut published = PublishedPeople::new(plan, router, held_until, counts.clone());
     let changes = each(people.clone(), "Render", move |tick, evaluated: Rc<Evaluated>, changes| {
         published.apply(tick, &evaluated, changes);
     });
@@ -205,10 +213,13 @@ fn people<'scope>(
 fn single_sources<'scope>(
     people: &Stream<'scope, Rc<Evaluated>>,
     conflicts: &Conflicts,
+    held_until: Tick,
 ) -> OutputStatements<'scope> {
     let single_sources = SingleSources::new(conflicts.clone());
     each(people.clone(), "Single sources", move |tick, evaluated: Rc<Evaluated>, changes| {
-        single_sources.apply(tick, &evaluated, changes);
+        if tick > held_until {
+            single_sources.apply(tick, &evaluated, changes);
+        }
     })
     .as_collection()
 }

@@ -33,6 +33,8 @@ pub struct PublishedPeople {
     segments: Vec<u16>,
     /// Indexes of the segments, by name.
     segments_by_name: Vec<usize>,
+    /// Up to this tick outputs hold it all.
+    held_until: Tick,
     /// Where the profile that a person had, and the one that they have, are put together.
     packers: [Packer; 2],
     counts: SharedCounts,
@@ -69,7 +71,7 @@ struct Changes<'a> {
 }
 
 impl PublishedPeople {
-    pub fn new(plan: Arc<Plan>, router: Router, counts: SharedCounts) -> Self {
+    pub fn new(plan: Arc<Plan>, router: Router, held_until: Tick, counts: SharedCounts) -> Self {
         let of = |publish: Publish| {
             let outputs = plan.outputs.iter().zip(0u16..);
             let outputs = outputs.filter(|(output, _)| output.publish == publish);
@@ -82,6 +84,7 @@ impl PublishedPeople {
             profiles: of(Publish::Profiles),
             segments: of(Publish::Segments),
             segments_by_name,
+            held_until,
             packers: Default::default(),
             counts,
             counted: SharedCounts::default(),
@@ -93,11 +96,12 @@ impl PublishedPeople {
         let mut changes = Changes { tick, now: evaluated.now, out };
         let was = self.side(&evaluated.was, &self.counted);
         let is = self.side(&evaluated.is, &self.counts);
+        let is_held = tick <= self.held_until;
         let [mut had, mut has] = std::mem::take(&mut self.packers);
         for (id, of_was, of_is) in evaluated.people() {
             let before = of_was.map(|row| (row, was.segments(row)));
             let now = of_is.map(|row| (row, is.segments(row)));
-            for (index, output) in self.profiles.iter().enumerate() {
+            for (index, output) in self.profiles.iter().enumerate().filter(|_| !is_held) {
                 let had = self.put_together(index, &was, before.as_ref(), &mut had);
                 let has = self.put_together(index, &is, now.as_ref(), &mut has);
                 if had.map(Packer::bytes) == has.map(Packer::bytes) {
@@ -196,7 +200,8 @@ impl PublishedPeople {
                 }
             }
             drop(counts);
-            for output in &self.segments {
+            let is_held = changes.tick <= self.held_until;
+            for output in self.segments.iter().filter(|_| !is_held) {
                 let key = RecordKey::Member { segment: segment as u16, person };
                 let subject = self.router.subject(*output, person);
                 changes.record((subject, (*output, key, RecordValue::Segment(change))));

@@ -80,7 +80,7 @@ fn durable_function(
     let standing =
         durable_file::of_stream(durable, &output.name, &mut opening.committed).map_err(named)?;
     if let LocalStanding::Withheld(tick) = standing {
-        opening.committed.insert(tick);
+        opening.holds(&output.name, tick);
     }
     let is_abandoned: Arc<AtomicBool> = Arc::default();
     let medium = FunctionMedium {

@@ -3,7 +3,7 @@
 //! Nothing here blocks a worker: targets write on threads beside timely's, and what is under way is bounded
 //! by the number of ticks that the runtime lets be open.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::ahead::OutputsAhead;
@@ -32,6 +32,14 @@ pub trait Target: Send + Sync {
 /// What a kind of targets opened: those outputs that are of it and that this process writes, by their indexes.
 pub type Opened = Vec<(usize, Box<dyn Target>)>;
 
+impl Opening<'_> {
+    /// An output has committed all up to a tick, and nothing of these is sent to it.
+    pub fn holds(&mut self, output: &str, tick: Tick) {
+        self.committed.insert(tick);
+        self.held.insert(output.to_owned(), tick);
+    }
+}
+
 /// What a kind of targets has at hand to open its own.
 pub struct Opening<'a> {
     pub plan: &'a Plan,
@@ -54,4 +62,6 @@ pub struct Opening<'a> {
     pub ahead: OutputsAhead,
     /// Filled in by who opens: the last ticks that its outputs have committed.
     pub committed: BTreeSet<Tick>,
+    /// Likewise, by the output's name, up to which tick nothing is sent to it; of others everything may be.
+    pub held: BTreeMap<String, Tick>,
 }

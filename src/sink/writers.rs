@@ -7,7 +7,7 @@
 //! a row in `KINDS`, and the definition its way of saying it (`plan::Destination`,
 //! `definition/read/outputs.rs`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -74,6 +74,8 @@ struct Targets {
     by_output: Vec<Option<Box<dyn Target>>>,
     /// The last ticks that outputs have committed, where it is known.
     committed: BTreeSet<Tick>,
+    /// Up to this tick nothing is sent to any output.
+    held_until: Tick,
     /// Which ticks may be committed, where anything outlives the run.
     committable: Option<Committable>,
     /// What they know of durability, where the run outlives its process.
@@ -101,7 +103,7 @@ impl Writers {
         let names = Catalog::shared(plan);
         let beginning = LocalStart::default();
         let committable = durable.as_ref().map(|durable| durable.committable.clone());
-        let committed = BTreeSet::new();
+        let (committed, held) = (BTreeSet::new(), BTreeMap::new());
         let under_way: UnderWay = plan.outputs.iter().map(|_| OutputTicks::default()).collect();
         let mut opening = Opening {
             plan,
@@ -116,6 +118,7 @@ impl Writers {
             durable,
             ahead,
             committed,
+            held,
         };
         let mut by_output: Vec<Option<Box<dyn Target>>> = Vec::new();
         by_output.resize_with(plan.outputs.len(), || None);
@@ -130,7 +133,10 @@ impl Writers {
             committed = committed.split_off(settled);
             committed.insert(*settled);
         }
-        let targets = Targets { by_output, committed, committable, durable: opening.durable };
+        let held = plan.outputs.iter().map(|output| opening.held.get(&output.name).copied());
+        let held_until = held.map(|held| held.unwrap_or(0)).min().unwrap_or(0);
+        let durable = opening.durable;
+        let targets = Targets { by_output, committed, held_until, committable, durable };
         Ok(Writers { under_way, ..Writers::of(plan, targets) })
     }
 
@@ -228,6 +234,12 @@ impl Writers {
     /// Ticks at which the replay has to end a step: the last committed ticks of the outputs, the earliest first.
     pub fn committed(&self) -> Vec<Tick> {
         self.targets().committed.iter().copied().filter(|tick| *tick > 0).collect()
+    }
+
+    /// Up to which tick nobody is told anything, since all outputs hold it and nobody else sees what they are told: the replay
+    /// ends a step there.
+    pub fn held_until(&self) -> Tick {
+        if self.observer.is_some() { 0 } else { self.targets().held_until }
     }
 
     /// The tick as which is told what they differ by: what happens next is behind it.
@@ -342,6 +354,7 @@ impl Targets {
         Targets {
             by_output: Vec::new(),
             committed: BTreeSet::new(),
+            held_until: 0,
             committable: None,
             durable: None,
         }

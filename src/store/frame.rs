@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::rejects::StoredReject;
+use crate::decode::stored::held;
 use crate::plan::source_reading::SourceReading;
 use crate::source::Reached;
 use crate::time::{Micros, Tick};
@@ -33,6 +34,9 @@ pub const PREFIX: usize = 12;
 
 /// No body is longer; what says so is damaged.
 const LONGEST: usize = 1 << 30;
+
+/// Rows of a stream that are put into one batch at least, if there are so many.
+const TOGETHER: usize = 1 << 16;
 
 /// Where columns of an Arrow stream want to lie.
 const ALIGNED: usize = 64;
@@ -87,6 +91,7 @@ pub fn append(out: &mut Vec<u8>, header: &impl Serialize, streams: &[Vec<u8>]) {
     }
     let length = 4 + json.len() + streams.iter().map(Vec::len).sum::<usize>();
     let start = out.len();
+    out.reserve(PREFIX + length);
     out.extend_from_slice(&(length as u32).to_le_bytes());
     out.extend_from_slice(&[0; 8]);
     out.extend_from_slice(&(json.len() as u32).to_le_bytes());
@@ -119,11 +124,24 @@ pub fn header<H: DeserializeOwned>(body: &[u8]) -> Result<(H, &[u8]), String> {
 /// Batches of one source as one stream.
 pub fn stream(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
     let schema = batches[0].schema();
-    let mut writer = StreamWriter::try_new(Vec::new(), &schema)?;
-    // Small ones together: each has headers of its own.
-    match batches {
-        [batch] => writer.write(batch)?,
-        batches => writer.write(&concat_batches(&schema, batches)?)?,
+    // A large one is not to be moved while it grows.
+    let held = batches.iter().map(held).sum::<u64>() as usize;
+    let room = Vec::with_capacity(held + held / 16 + 4_096);
+    let mut writer = StreamWriter::try_new(room, &schema)?;
+    // Small ones together, since each has headers of its own, but never all: that would take the room of all once more.
+    let mut rest = batches;
+    while !rest.is_empty() {
+        let (mut rows, mut number) = (0, 0);
+        while number < rest.len() && rows < TOGETHER {
+            rows += rest[number].num_rows();
+            number += 1;
+        }
+        let together;
+        (together, rest) = rest.split_at(number);
+        match together {
+            [batch] => writer.write(batch)?,
+            batches => writer.write(&concat_batches(&schema, batches)?)?,
+        }
     }
     writer.into_inner()
 }
@@ -142,4 +160,33 @@ pub fn rows(mut stream: Buffer) -> Result<Vec<RecordBatch>, ArrowError> {
 pub fn split(streams: &Buffer, length: u64) -> Option<(Buffer, Buffer)> {
     let length = usize::try_from(length).ok().filter(|length| *length <= streams.len())?;
     Some((streams.slice_with_length(0, length), streams.slice(length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+
+    use super::*;
+
+    #[test]
+    fn a_stream_has_the_rows_of_its_batches_in_their_order_in_few_batches() {
+        let batch = |numbers: std::ops::Range<i64>| {
+            let column: ArrayRef = Arc::new(Int64Array::from_iter_values(numbers));
+            RecordBatch::try_from_iter([("number", column)]).expect("a column")
+        };
+        let sizes = [10, TOGETHER as i64, 5, 3 * TOGETHER as i64, 1, 0, 7];
+        let mut from = 0;
+        let mut next = |size: i64| {
+            from += size;
+            batch(from - size..from)
+        };
+        let batches: Vec<RecordBatch> = sizes.into_iter().map(&mut next).collect();
+        let found = rows(stream(&batches).expect("a stream").into()).expect("rows");
+        assert!(found.len() <= 3, "{} batches", found.len());
+        let whole = concat_batches(&batches[0].schema(), &found).expect("of one schema");
+        let all = sizes.iter().sum();
+        assert_eq!(whole, batch(0..all));
+    }
 }

@@ -23,7 +23,7 @@ use super::manifest::{ColumnarFile, RowsFile};
 use super::ordered::OrderedLog;
 use super::recovery::{HistoryPart, PartFiles, Recovered};
 use super::rejects::StoredReject;
-use crate::decode::stored::{AT, NAMES, TICK};
+use crate::decode::stored::{AT, NAMES, TICK, held};
 use crate::time::{Micros, Tick};
 
 /// Rows that are read from a file at once.
@@ -53,6 +53,7 @@ pub struct StoredHistory {
     columns: Vec<WantedColumns>,
     loaded: VecDeque<StoredRows>,
     rows: usize,
+    bytes: u64,
     /// By tick, those of the frames that were read.
     rejects: BTreeMap<Tick, Vec<StoredReject>>,
     _in_use: FilesInUse,
@@ -104,6 +105,7 @@ impl StoredHistory {
             columns,
             loaded: VecDeque::new(),
             rows: 0,
+            bytes: 0,
             rejects: BTreeMap::new(),
         }
     }
@@ -111,6 +113,11 @@ impl StoredHistory {
     /// Rows that are loaded and not taken.
     pub fn loaded(&self) -> usize {
         self.rows
+    }
+
+    /// What these hold, in bytes.
+    pub fn held(&self) -> u64 {
+        self.bytes
     }
 
     /// Loads the next rows. Returns up to which tick all are loaded; [`Tick::MAX`] if there are no more.
@@ -131,6 +138,7 @@ impl StoredHistory {
                         StoredRows { source: String::new(), batch: empty() },
                     );
                     self.rows += next.batch.num_rows();
+                    self.bytes += held(&next.batch);
                     self.loaded.push_back(next);
                     self.go_on(piece.reader)?;
                     return Ok(self.loaded_to());
@@ -170,6 +178,7 @@ impl StoredHistory {
                 self.loaded.push_back(StoredRows { source, batch });
             }
         }
+        self.bytes = self.loaded.iter().map(|rows| held(&rows.batch)).sum();
         taken
     }
 

@@ -142,7 +142,7 @@ impl World {
             identifiers: KeyedState::new(Identifiers::new(Arc::clone(&plan), Arc::clone(&layout))),
             parting: KeyedState::new(Parting::new(looks)),
             over_sessions,
-            people: KeyedState::new(People::new(Arc::clone(&plan), layout, counts.clone())),
+            people: KeyedState::new(People::new(Arc::clone(&plan), layout, 0, counts.clone())),
             counts,
             members: members.collect(),
             emitted: BTreeMap::new(),

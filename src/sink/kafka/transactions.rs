@@ -111,6 +111,11 @@ pub fn start(
         TopicsStanding::Known(shares) => {
             spreads = lying(topics, &firsts, told);
             opening.committed.extend(shares.ticks());
+            // Of some keys later ticks may be held, too.
+            let least = shares.least();
+            topics.iter().for_each(|topic| {
+                opening.holds(&plan.outputs[usize::from(topic.output)].name, least)
+            });
             before = shares.clone();
             Replayed::Withheld(shares)
         }
