@@ -14,13 +14,16 @@ mod changed;
 mod contribution;
 mod extremes;
 mod gathered;
+mod identifier_state;
 mod identifiers;
 mod input;
+mod led_list;
 mod ordered;
 mod ownership;
 mod packed;
 mod people;
 mod place;
+mod recent_texts;
 mod sessions;
 mod sums;
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::ops::Range;
 use arrow::datatypes::i256;
 use thin_vec::ThinVec;
 
-use super::place::{Block, LanePlace, sources_of};
+use super::place::{Block, LanePlace, ordered, sources_of};
 use super::word::to_word;
 use crate::aggregate::kept::partial::Partial;
 use crate::aggregate::{Extreme, Kept};
@@ -37,8 +37,10 @@ pub struct Layout {
     /// By aggregate: what is kept of its values, and where.
     kept: Vec<Kept>,
     places: Vec<LanePlace>,
-    /// The aggregates that are extremes in blocks.
+    /// The aggregates that are extremes of words.
     extremes: Vec<u16>,
+    /// By aggregate, those of them whose values are kept as this one's, itself among them.
+    sharing: Vec<Vec<u16>>,
     blocks: Vec<Block>,
 }
 
@@ -59,6 +61,10 @@ impl Layout {
         let kept = plan.aggregates.iter().map(|aggregate| aggregate.function.kept());
         let kept: Vec<Kept> = kept.collect();
         for (number, (aggregate, kept)) in plan.aggregates.iter().zip(&kept).enumerate() {
+            if let Some(place) = ordered(plan, number as u16, kept, &places) {
+                places.push(place);
+                continue;
+            }
             let fed_by = sources_of(plan, number as u16);
             let known = sources.iter().position(|known| *known == fed_by);
             let index = known.unwrap_or(blocks.len());
@@ -74,15 +80,31 @@ impl Layout {
             }
             places.push(place);
         }
-        let is_extreme = |place: &LanePlace| matches!(place, LanePlace::Extreme { .. });
+        let is_extreme = |place: &LanePlace| {
+            matches!(place, LanePlace::Extreme { .. } | LanePlace::Ordered { .. })
+        };
         let numbered = (0u16..).zip(&places);
         let extremes = numbered.filter(|(_, place)| is_extreme(place)).map(|(number, _)| number);
-        Layout { extremes: extremes.collect(), kept, places, blocks }
+        let extremes: Vec<u16> = extremes.collect();
+        let shares = |of: usize| {
+            let values = |number: &u16| match places[usize::from(*number)] {
+                LanePlace::Ordered { values_of, .. } => usize::from(values_of) == of,
+                _ => false,
+            };
+            extremes.iter().copied().filter(values).collect()
+        };
+        let sharing = (0..places.len()).map(shares).collect();
+        Layout { extremes, sharing, kept, places, blocks }
     }
 
-    /// The aggregates of which an identifier keeps an extreme in its blocks.
+    /// The aggregates of which an identifier keeps extremes as words.
     pub fn extremes(&self) -> impl Iterator<Item = u16> {
         self.extremes.iter().copied()
+    }
+
+    /// The aggregates whose values are kept in order as those of this one.
+    pub fn sharing(&self, aggregate: u16) -> &[u16] {
+        &self.sharing[usize::from(aggregate)]
     }
 
     /// What is kept of an aggregate's values.
@@ -292,7 +314,9 @@ impl Layout {
             LanePlace::Truths { lane, .. } => {
                 Partial::Truths { yes: narrow(lane), no: narrow(lane + 1) }
             }
-            LanePlace::Extreme { .. } | LanePlace::Apart => unreachable!("sorted out above"),
+            LanePlace::Extreme { .. } | LanePlace::Ordered { .. } | LanePlace::Apart => {
+                unreachable!("sorted out above")
+            }
         };
         (!partial.is_nothing()).then_some(partial)
     }
