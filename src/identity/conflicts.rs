@@ -162,3 +162,13 @@ impl SourceStatements {
         named
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sources_say_has_no_gaps() {
+        assert_eq!(size_of::<(IdentifierHash, SourceStatements)>(), 96);
+    }
+}

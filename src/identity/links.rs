@@ -326,3 +326,13 @@ impl NamedLink {
         all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_no_gaps() {
+        assert_eq!(size_of::<(Pair, Support)>(), 64);
+    }
+}

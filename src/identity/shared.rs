@@ -377,3 +377,13 @@ impl Keyed for NotifiedGates {
         self.gates.flush(&mut notified.gate, near, turn, |link, diff| out.push(link, diff))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_has_no_gaps() {
+        assert_eq!(size_of::<(IdentifierHash, Counting)>(), 72);
+    }
+}

@@ -42,6 +42,7 @@ impl Default for Belongs {
 }
 
 impl IdentifierState {
+    #[inline]
     pub fn whose(&self, hash: IdentifierHash) -> Option<Ownership> {
         let component = match self.belongs {
             Belongs::UNSAID => Component::alone(hash),
@@ -51,12 +52,14 @@ impl IdentifierState {
         self.sighted.is_known().then_some(Ownership { component, first_seen })
     }
 
+    #[inline]
     pub fn member(&self, hash: IdentifierHash, first_seen: Micros) -> Member {
         let text = self.text.clone().expect("an identifier that is known has been seen");
         Member { kind: self.kind, text, hash, first_seen }
     }
 
     /// Whether nothing is left of it but when it was first seen.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.sighted.rows == 0
             && self.belongs == Belongs::UNSAID

@@ -30,6 +30,7 @@ struct Timeless {
 struct Times(u32);
 
 impl Countable for Times {
+    #[inline]
     fn plus(self, diff: i64) -> Self {
         Times(self.0.plus(diff))
     }
@@ -37,6 +38,7 @@ impl Countable for Times {
 
 impl LedList {
     /// Counts one so many times more, or less.
+    #[inline]
     pub fn count(&mut self, led: Led, diff: i64) {
         let Led { aggregate, time, word } = led;
         if time == 0 {
@@ -48,11 +50,13 @@ impl LedList {
         self.dated.take_if(|dated| dated.is_empty());
     }
 
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.timeless.is_empty() && self.dated.is_none()
     }
 
     /// Reads what is about to be used: see `state::batch::apply_prefetched`.
+    #[inline]
     pub fn prefetch(&self) -> usize {
         self.timeless.len()
     }
@@ -64,19 +68,20 @@ impl LedList {
     }
 
     /// The one that leads in an aggregate.
+    #[inline]
     pub fn leading(&self, aggregate: u16, Extreme { end, .. }: Extreme) -> Option<Led> {
         let least = |aggregate| Timeless { aggregate, word: i64::MIN };
         let timeless = match end {
-            End::Least => self.timeless.from(&least(aggregate)).next(),
-            End::Greatest => self.timeless.below(&least(aggregate + 1)).next(),
+            End::Least => self.timeless.first_from(&least(aggregate)),
+            End::Greatest => self.timeless.last_below(&least(aggregate + 1)),
         };
         let timeless = timeless.filter(|(of, _)| of.aggregate == aggregate);
         let timeless = timeless.map(|(of, _)| Led { aggregate, time: 0, word: of.word });
         let Some(dated) = &self.dated else { return timeless };
         let least = |aggregate| Led { aggregate, time: Micros::MIN, word: i64::MIN };
         let dated = match end {
-            End::Least => dated.from(&least(aggregate)).next(),
-            End::Greatest => dated.below(&least(aggregate + 1)).next(),
+            End::Least => dated.first_from(&least(aggregate)),
+            End::Greatest => dated.last_below(&least(aggregate + 1)),
         };
         let dated = dated.map(|(led, _)| *led).filter(|led| led.aggregate == aggregate);
         match (timeless, dated) {

@@ -24,6 +24,7 @@ pub struct RecentTexts {
 
 impl RecentTexts {
     /// The value, its text one that is held already if it came lately.
+    #[inline]
     pub fn shared(&mut self, value: &Datum) -> Datum {
         match value {
             Datum::Text(text) if text.len() <= LONGEST => {

@@ -103,19 +103,23 @@ impl Layout {
     }
 
     /// The aggregates whose values are kept in order as those of this one.
+    #[inline]
     pub fn sharing(&self, aggregate: u16) -> &[u16] {
         &self.sharing[usize::from(aggregate)]
     }
 
     /// What is kept of an aggregate's values.
+    #[inline]
     pub fn kept(&self, aggregate: u16) -> &Kept {
         &self.kept[usize::from(aggregate)]
     }
 
+    #[inline]
     pub fn place(&self, aggregate: u16) -> LanePlace {
         self.places[usize::from(aggregate)]
     }
 
+    #[inline]
     fn words(&self, number: u64, form: Form) -> usize {
         let block = &self.blocks[number as usize];
         match form {
@@ -125,6 +129,7 @@ impl Layout {
     }
 
     /// Where a block begins, or where it would.
+    #[inline]
     fn find(&self, words: &[u64], block: u16, form: Form) -> Result<usize, usize> {
         let mut at = 0;
         while let Some(number) = words.get(at) {
@@ -136,6 +141,7 @@ impl Layout {
         Err(at)
     }
 
+    #[inline]
     fn find_or_insert(&self, words: &mut Words, block: u16, form: Form) -> usize {
         self.find(words, block, form).unwrap_or_else(|at| {
             let length = self.words(block.into(), form);
@@ -180,6 +186,7 @@ impl Layout {
     }
 
     /// Compares a value that is never taken back with the leading one of an identifier.
+    #[inline]
     pub fn lead(&self, place: LanePlace, time: Micros, value: &Datum, own: &mut Words) {
         let LanePlace::Extreme { block, bit, word, of: Extreme { end, by_time } } = place else {
             unreachable!("no extreme")
@@ -202,6 +209,7 @@ impl Layout {
     }
 
     /// The leading value of an identifier as a word, with its time where that decides and 0 elsewhere.
+    #[inline]
     pub fn leading(&self, place: LanePlace, own: &[u64]) -> Option<(Micros, i64)> {
         let LanePlace::Extreme { block, bit, word, of } = place else { unreachable!("no extreme") };
         let at = self.find(own, block, Form::Own).ok()?;
@@ -227,6 +235,7 @@ impl Layout {
     }
 
     /// Adds sums so many times to others.
+    #[inline]
     pub fn merge(&self, sums: &mut Words, more: &[u64], times: Diff) {
         if sums.is_empty() && times == 1 {
             sums.reserve_exact(more.len());
@@ -237,6 +246,7 @@ impl Layout {
     }
 
     /// Adds sums to an identifier's own.
+    #[inline]
     pub fn merge_own(&self, own: &mut Words, more: &[u64]) {
         self.merge_into(own, Form::Own, more, 1);
     }
@@ -260,10 +270,12 @@ impl Layout {
     }
 
     /// Leaves out the blocks that come to nothing.
+    #[inline]
     pub fn prune_summed(&self, sums: &mut Words) {
         self.prune(sums, Form::Summed);
     }
 
+    #[inline]
     pub fn prune_own(&self, own: &mut Words) {
         self.prune(own, Form::Own);
     }
@@ -294,6 +306,7 @@ impl Layout {
     }
 
     /// What the sums of a person, or of what travels, come to for an aggregate; `None` for no row.
+    #[inline]
     pub fn partial(&self, place: LanePlace, sums: &[u64]) -> Option<Partial> {
         let (LanePlace::Count { block, .. }
         | LanePlace::Sum { block, .. }

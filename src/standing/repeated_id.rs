@@ -42,6 +42,7 @@ impl Default for RepeatedId {
 }
 
 impl RepeatedId {
+    #[inline]
     pub(super) fn bare(&self) -> &[Micros] {
         match self {
             RepeatedId::Once(at) => std::slice::from_ref(at),
@@ -49,6 +50,7 @@ impl RepeatedId {
         }
     }
 
+    #[inline]
     pub(super) fn rows(&self) -> &[RepeatedRow] {
         match self {
             RepeatedId::Once(_) => &[],
@@ -56,11 +58,13 @@ impl RepeatedId {
         }
     }
 
+    #[inline]
     pub(super) fn is_nothing(&self) -> bool {
         self.bare().is_empty() && self.rows().is_empty()
     }
 
     /// What it holds, to be changed: [`RepeatedId::settle`] makes it short again.
+    #[inline]
     pub(super) fn open(&mut self) -> (&mut ThinVec<Micros>, &mut ThinVec<RepeatedRow>) {
         if let RepeatedId::Once(at) = *self {
             *self = RepeatedId::Held { bare: thin_vec![at], rows: ThinVec::new() };

@@ -182,6 +182,28 @@ impl<K: Ord, V, L: List<(K, V)>> FewMap<K, V, L> {
         few.iter().rev().map(|(key, value)| (key, value)).chain(many.into_iter().flatten().rev())
     }
 
+    /// The first from a key on.
+    pub fn first_from(&self, key: &K) -> Option<(&K, &V)> {
+        match self {
+            FewMap::Few(few) => {
+                let (key, value) = few.get(find(few, key).unwrap_or_else(|at| at))?;
+                Some((key, value))
+            }
+            FewMap::Many(many) => many.range((Bound::Included(key), Bound::Unbounded)).next(),
+        }
+    }
+
+    /// The last below a key.
+    pub fn last_below(&self, key: &K) -> Option<(&K, &V)> {
+        match self {
+            FewMap::Few(few) => {
+                let (key, value) = few[..find(few, key).unwrap_or_else(|at| at)].last()?;
+                Some((key, value))
+            }
+            FewMap::Many(many) => many.range((Bound::Unbounded, Bound::Excluded(key))).next_back(),
+        }
+    }
+
     pub fn first(&self) -> Option<(&K, &V)> {
         match self {
             FewMap::Few(few) => few.first().map(|(key, value)| (key, value)),
@@ -281,6 +303,8 @@ mod tests {
                 prop_assert_eq!(few.last(), known.last_key_value());
                 prop_assert!(few.iter().eq(known.iter()));
                 prop_assert!(few.iter().rev().eq(known.iter().rev()));
+                prop_assert_eq!(few.first_from(&key), known.range(key..).next());
+                prop_assert_eq!(few.last_below(&key), known.range(..key).next_back());
             }
             prop_assert!(!taken_back || matches!(few, FewMap::Few(none) if none.is_empty()));
         }

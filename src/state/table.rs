@@ -59,6 +59,7 @@ impl Indexed {
 }
 
 /// A hash of which half is told. Maps look at the lowest bits and the highest seven.
+#[inline]
 pub fn spread(half: u32) -> u64 {
     u64::from(half) << 32 | u64::from(half)
 }
