@@ -6,7 +6,7 @@
 use arcstr::ArcStr;
 use hashbrown::HashMap;
 
-use super::graph::Node;
+use super::graph::NamedNode;
 use super::guards::{Guards, Refusal, Sums, add};
 use super::links::LinkState;
 use crate::row::{Identifier, IdentifierHash};
@@ -47,13 +47,13 @@ pub(super) struct Admitted {
 }
 
 /// Admits the links between the nodes of a cluster.
-pub(super) fn admit(guards: &Guards, nodes: &[&Node]) -> Admitted {
+pub(super) fn admit(guards: &Guards, nodes: &[NamedNode<'_>]) -> Admitted {
     let indexes: HashMap<IdentifierHash, usize> =
         nodes.iter().enumerate().map(|(index, node)| (node.identifier.hash, index)).collect();
     let mut links: Vec<(LinkOrder, usize, usize)> = Vec::new();
     let mut people = DisjointPeople::new(guards, nodes);
     for (index, node) in nodes.iter().enumerate() {
-        for (neighbour, state) in node.neighbours() {
+        for (neighbour, state) in node.node.neighbours() {
             let other = indexes[&neighbour];
             if guards.look_at(state) {
                 people.links[index].push((index, other, state));
@@ -84,7 +84,7 @@ fn own_order(identifier: &Identifier) -> (u8, &str) {
 /// Disjoint sets that refuse to be joined where that would break a guard.
 struct DisjointPeople<'a> {
     guards: &'a Guards,
-    nodes: &'a [&'a Node],
+    nodes: &'a [NamedNode<'a>],
     parents: Vec<usize>,
     sizes: Vec<u32>,
     /// For each root, what its set adds up to.
@@ -94,7 +94,7 @@ struct DisjointPeople<'a> {
 }
 
 impl<'a> DisjointPeople<'a> {
-    fn new(guards: &'a Guards, nodes: &'a [&'a Node]) -> Self {
+    fn new(guards: &'a Guards, nodes: &'a [NamedNode<'a>]) -> Self {
         let sums = nodes.iter().map(|node| guards.of_identifier(node.identifier.kind).clone());
         DisjointPeople {
             guards,

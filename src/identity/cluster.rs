@@ -10,6 +10,7 @@ use crate::row::IdentifierHash;
 
 /// Identifiers that links tie together, whether guards withhold the links or not.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(C, packed(4))]
 pub struct Cluster {
     /// The worker that has it.
     pub owner: u32,

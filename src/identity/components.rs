@@ -19,7 +19,7 @@ use super::joins::Order;
 use super::links::Pair;
 use super::outcome::Outcome;
 use crate::flow::Emit;
-use crate::row::{Identifier, IdentifierHash};
+use crate::row::IdentifierHash;
 use crate::state::batch::{Batch, Prefetch, apply_prefetched};
 use crate::state::entries::{StateSize, drained};
 use crate::state::table::Table;
@@ -27,7 +27,7 @@ use crate::state::table::Table;
 /// What arrives at a cluster's owner once it is known which clusters join.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Arrival {
-    Content { to: Cluster, nodes: Vec<Node>, withheld: Withheld },
+    Content { to: Cluster, nodes: Vec<(IdentifierHash, Node)>, withheld: Withheld },
     Link { cluster: Cluster, change: LinkChange },
 }
 
@@ -44,7 +44,7 @@ impl Arrival {
 struct Content {
     /// Any of its identifiers.
     anchor: IdentifierHash,
-    size: usize,
+    size: u32,
     /// As last told to the directory.
     rank: u8,
     /// What guards add up over it.
@@ -112,7 +112,7 @@ impl Components {
             let content =
                 self.clusters.remove(from).expect("an order names a cluster that is here");
             let nodes = self.graph.walk(content.anchor);
-            let nodes = nodes.into_iter().map(|hash| self.graph.remove(hash)).collect();
+            let nodes = nodes.into_iter().map(|hash| (hash, self.graph.remove(hash))).collect();
             let withheld = content.guarded.unwrap_or_default().withheld;
             arrivals.push(Arrival::Content { to: *to, nodes, withheld });
         }
@@ -151,30 +151,35 @@ impl Components {
         });
     }
 
-    fn take_in(&mut self, cluster: Cluster, nodes: Vec<Node>, withheld: Withheld) {
+    fn take_in(
+        &mut self,
+        cluster: Cluster,
+        nodes: Vec<(IdentifierHash, Node)>,
+        withheld: Withheld,
+    ) {
         let touched = self.touched.entry(cluster).or_default();
         touched.withheld.extend(withheld);
         touched.otherwise = true;
-        for node in nodes {
-            self.arrive(cluster, &node.identifier);
+        for (hash, node) in nodes {
+            self.arrive(cluster, hash, node.kind);
             let content = self.clusters.get_mut(&cluster).expect("it just arrived there");
-            self.guards.add_bonds(&mut content.sums, node.identifier.hash, node.neighbours());
-            self.graph.insert(node);
+            self.guards.add_bonds(&mut content.sums, hash, node.neighbours());
+            self.graph.insert(hash, node);
         }
     }
 
     /// Counts an identifier in.
-    fn arrive(&mut self, cluster: Cluster, identifier: &Identifier) {
+    fn arrive(&mut self, cluster: Cluster, identifier: IdentifierHash, kind: u8) {
         let content = self.clusters.entry(cluster).or_insert_with(|| Content {
-            anchor: identifier.hash,
+            anchor: identifier,
             size: 0,
             rank: 0,
             sums: self.guards.no_sums(),
             guarded: None,
         });
         content.size += 1;
-        add(&mut content.sums, self.guards.of_identifier(identifier.kind));
-        self.touched.entry(cluster).or_default().arrived.push(identifier.hash);
+        add(&mut content.sums, self.guards.of_identifier(kind));
+        self.touched.entry(cluster).or_default().arrived.push(identifier);
     }
 
     fn link(&mut self, cluster: Cluster, change: &LinkChange) {
@@ -188,7 +193,7 @@ impl Components {
             if !self.graph.contains(end.hash) {
                 self.joined += u64::from(self.clusters.get(&cluster).is_some());
                 self.graph.add(end);
-                self.arrive(cluster, end);
+                self.arrive(cluster, end.hash, end.kind);
             }
         }
         let before = self.graph.link(change);
@@ -289,11 +294,11 @@ impl Components {
         let mut sums = self.guards.no_sums();
         for hash in &part {
             let node = self.graph.node(*hash);
-            add(&mut sums, self.guards.of_identifier(node.identifier.kind));
+            add(&mut sums, self.guards.of_identifier(node.kind));
             self.guards.add_bonds(&mut sums, *hash, node.neighbours());
         }
         let content = self.clusters.get_mut(&from).expect("it is split");
-        content.size -= part.len();
+        content.size -= part.len() as u32;
         subtract(&mut content.sums, &sums);
         let mut going = Withheld::new();
         if !before.is_empty() {
@@ -302,7 +307,7 @@ impl Components {
                 std::mem::take(before).into_iter().partition(|((one, _), _)| part.contains(one));
         }
         let anchor = part[0];
-        let size = part.len();
+        let size = part.len() as u32;
         let content = Content { anchor, size, rank: 0, sums, guarded: None };
         self.clusters.insert(to, content);
         self.emit(to, part, going, outcomes);
@@ -319,9 +324,9 @@ impl Components {
         let content = self.clusters.get_mut(&cluster).expect("told of");
         if content.size == 1 {
             let content = self.clusters.remove(&cluster).expect("just looked at");
-            let node = self.graph.remove(content.anchor);
+            let identifier = content.anchor;
+            let node = self.graph.remove(identifier);
             debug_assert!(node.is_lonely());
-            let identifier = node.identifier.hash;
             outcomes.push(Outcome::Moved(Moved { identifier, place: None }), 1);
             if !node.component.is_alone(identifier) {
                 outcomes.push(Outcome::Belongs(identifier, node.component), -1);

@@ -2,6 +2,7 @@
 
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::guards::Refusal;
 use super::shared::SharedIdentifier;
@@ -37,13 +38,13 @@ type Word = (u8, u16, IdentifierHash);
 #[derive(Default)]
 pub(super) struct SourceStatements {
     /// By type and source, the identifiers that its rows name.
-    words: FewWithin<Word, ArcStr, 1>,
+    words: FewWithin<Word, ArcStr>,
     /// How many identifiers of a type each source names.
-    named: FewWithin<(u8, u16), u32, 2>,
+    named: FewWithin<(u8, u16), u32>,
     /// How many identifiers of a type two sources both name, the lesser source first.
     in_common: FewMap<(u8, u16, u16), u32>,
     /// The disagreements, as last emitted.
-    emitted: Vec<Conflict>,
+    emitted: ThinVec<Conflict>,
 }
 
 /// Where sources disagree.
@@ -128,8 +129,8 @@ impl SourceStatements {
     }
 
     /// Where a source of records and another one name identifiers of one type, but none in common.
-    fn disagreements(&self, records: &[bool], about: &Identifier) -> Vec<Conflict> {
-        let mut found = Vec::new();
+    fn disagreements(&self, records: &[bool], about: &Identifier) -> ThinVec<Conflict> {
+        let mut found = ThinVec::new();
         let named: Vec<(u8, u16)> = self.named.keys().copied().collect();
         for (kind, source) in named.iter().filter(|(_, source)| records[usize::from(*source)]) {
             for (_, other) in named.iter().filter(|(of, other)| of == kind && other != source) {
@@ -159,5 +160,15 @@ impl SourceStatements {
             .collect();
         named.sort_unstable();
         named
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sources_say_has_no_gaps() {
+        assert_eq!(size_of::<(IdentifierHash, SourceStatements)>(), 96);
     }
 }

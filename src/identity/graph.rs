@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use arcstr::ArcStr;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
@@ -14,13 +15,20 @@ use crate::state::entries::held_by_sample;
 use crate::state::few::{FewMap, FewWithin};
 use crate::state::table::Table;
 
-/// An identifier that has links.
+/// An identifier that has links; its hash is the key that it lies under.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Node {
-    pub identifier: Identifier,
+    pub kind: u8,
+    text: ArcStr,
     /// The person as last told.
     pub component: Component,
-    neighbours: FewWithin<IdentifierHash, LinkState, 1>,
+    neighbours: FewWithin<IdentifierHash, LinkState>,
+}
+
+/// A node with its identifier.
+pub(super) struct NamedNode<'graph> {
+    pub identifier: Identifier,
+    pub node: &'graph Node,
 }
 
 impl Node {
@@ -53,6 +61,12 @@ impl Graph {
         &self.nodes[&hash]
     }
 
+    pub fn named(&self, hash: IdentifierHash) -> NamedNode<'_> {
+        let node = self.node(hash);
+        let identifier = Identifier { hash, kind: node.kind, text: node.text.clone() };
+        NamedNode { identifier, node }
+    }
+
     pub fn node_mut(&mut self, hash: IdentifierHash) -> &mut Node {
         self.nodes.get_mut(&hash).expect("an identifier of a cluster has a node")
     }
@@ -76,14 +90,13 @@ impl Graph {
 
     /// Adds an identifier that was alone.
     pub fn add(&mut self, identifier: &Identifier) {
-        let component = Component::alone(identifier.hash);
-        let neighbours = FewMap::default();
-        let identifier = identifier.clone();
-        self.nodes.insert(identifier.hash, Node { identifier, component, neighbours });
+        let Identifier { hash, kind, text } = identifier;
+        let (component, neighbours) = (Component::alone(*hash), FewMap::default());
+        self.nodes.insert(*hash, Node { kind: *kind, text: text.clone(), component, neighbours });
     }
 
-    pub fn insert(&mut self, node: Node) {
-        self.nodes.insert(node.identifier.hash, node);
+    pub fn insert(&mut self, hash: IdentifierHash, node: Node) {
+        self.nodes.insert(hash, node);
     }
 
     pub fn remove(&mut self, hash: IdentifierHash) -> Node {
@@ -248,6 +261,11 @@ mod tests {
         let state = LinkState { first_seen: 0, linked: true, same: false, must_not_link: false };
         let (one, other) = (identifier(one), identifier(other));
         LinkChange { one, other, state: linked.then_some(state) }
+    }
+
+    #[test]
+    fn a_node_has_no_gaps() {
+        assert_eq!(size_of::<(IdentifierHash, Node)>(), 16 + 64);
     }
 
     proptest! {

@@ -13,7 +13,7 @@ use super::admission::{Admitted, LinkOrder, admit};
 use super::changes::LinkChange;
 use super::cluster::Component;
 use super::conflicts::Conflict;
-use super::graph::{Graph, Node};
+use super::graph::{Graph, NamedNode};
 use super::guards::{Guards, Refusal, Sums, add};
 use super::links::Pair;
 use super::outcome::Outcome;
@@ -59,13 +59,13 @@ impl Guarded {
         mut name: impl FnMut() -> Component,
         out: &mut Emit<Outcome>,
     ) -> Self {
-        let nodes: Vec<&Node> = all.iter().map(|hash| graph.node(*hash)).collect();
+        let nodes: Vec<NamedNode<'_>> = all.iter().map(|hash| graph.named(*hash)).collect();
         let Admitted { person, withheld, sums, last } = admit(guards, &nodes);
         let mut sizes: HashMap<usize, usize> = HashMap::new();
         let mut shares: HashMap<(usize, Component), usize> = HashMap::new();
-        for (index, node) in nodes.iter().enumerate() {
+        for (index, NamedNode { identifier, node }) in nodes.iter().enumerate() {
             *sizes.entry(person[index]).or_default() += 1;
-            if kept == Names::Kept && !node.component.is_alone(node.identifier.hash) {
+            if kept == Names::Kept && !node.component.is_alone(identifier.hash) {
                 *shares.entry((person[index], node.component)).or_default() += 1;
             }
         }

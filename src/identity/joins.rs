@@ -37,7 +37,6 @@ enum Part {
 }
 
 /// A link within a cluster changes there; only what joins has to be thought about.
-#[expect(clippy::result_large_err, reason = "neither of the two is an error")]
 pub(super) fn within(found: Found) -> Result<Order, Found> {
     match (found.one, found.other) {
         (Some(one), Some(other)) if one.cluster == other.cluster => {

@@ -24,8 +24,9 @@ use crate::time::Micros;
 /// Two identifiers, in their own order: the more trusted one first.
 pub(super) type Pair = (IdentifierHash, IdentifierHash);
 
-/// What stands between two identifiers.
+/// What stands between two identifiers; one is held at each end, so it has no gaps.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(C, packed(4))]
 pub struct LinkState {
     /// The earliest time of any valid row that ever carried the link; of a link that only decisions
     /// carry, `Micros::MAX`.
@@ -98,7 +99,7 @@ pub(super) fn carried_links(
 /// The rows that stand, by what they say.
 pub(super) struct Support {
     /// By source.
-    rows: FewWithin<u16, i32, 1>,
+    rows: FewWithin<u16, i32>,
     same: i32,
     different: i32,
     first_seen: Micros,
@@ -323,5 +324,15 @@ impl NamedLink {
             all.push(carried(0, Verdict::Together, false, 1));
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_has_no_gaps() {
+        assert_eq!(size_of::<(Pair, Support)>(), 64);
     }
 }

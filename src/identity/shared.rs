@@ -61,7 +61,7 @@ pub(super) fn limits(plan: &Plan) -> Option<Vec<Option<u32>>> {
 #[derive(Default)]
 pub(super) struct Gate {
     closed: bool,
-    links: FewWithin<IdentifierHash, Far, 1>,
+    links: FewWithin<IdentifierHash, Far>,
 }
 
 /// The far end of a link, and what stands.
@@ -191,6 +191,13 @@ pub(super) struct CountingGates {
 #[derive(Default)]
 pub(super) struct Counting {
     gate: Gate,
+    /// Apart, since few have many links.
+    many: Option<Box<ManyLinks>>,
+}
+
+/// What is kept of an identifier that has many links.
+#[derive(Default)]
+struct ManyLinks {
     /// How many of each more trusted type it is linked with, where it might be too many: one of fewer
     /// links than its type's limit is not shared, whatever they are.
     counts: Option<FewMap<u8, u32>>,
@@ -205,17 +212,31 @@ impl CountingGates {
 }
 
 impl Counting {
+    fn counts(&mut self) -> Option<&mut FewMap<u8, u32>> {
+        self.many.as_mut()?.counts.as_mut()
+    }
+
+    /// Says whether it is shared, and forgets what only one of many links has.
+    fn tell(&mut self, shared: Option<(u8, u32)>) {
+        if let Some(many) = &mut self.many {
+            many.shared = shared;
+            self.many.take_if(|many| many.shared.is_none() && many.counts.is_none());
+        }
+    }
+
     /// The first of the more trusted types with which it is linked too often, and how often.
     fn recount(&mut self, kind: u8, limit: u32) -> Option<(u8, u32)> {
         let few = self.gate.links.len() <= limit as usize;
         if few {
             // Not as soon as they are too few: they may be enough again with the next one.
-            if self.gate.links.len() <= limit as usize / 2 {
-                self.counts = None;
+            if self.gate.links.len() <= limit as usize / 2
+                && let Some(many) = &mut self.many
+            {
+                many.counts = None;
             }
             return None;
         }
-        let counts = self.counts.get_or_insert_with(|| {
+        let counts = self.many.get_or_insert_default().counts.get_or_insert_with(|| {
             let mut counts = FewMap::default();
             let counted =
                 self.gate.links.values().filter(|far| far.state.linked && far.kind < kind);
@@ -249,7 +270,7 @@ impl Keyed for CountingGates {
 
     fn apply(&mut self, _: &IdentifierHash, counting: &mut Counting, link: &mut Link, diff: Diff) {
         let counts = link.state.linked && link.one.kind < link.other.kind;
-        if let Some(known) = counting.counts.as_mut().filter(|_| counts) {
+        if let Some(known) = counting.counts().filter(|_| counts) {
             known.count(link.one.kind, diff as i64);
         }
         self.gates.apply(&mut counting.gate, link, diff);
@@ -265,15 +286,16 @@ impl Keyed for CountingGates {
         let identifier = self.gates.changes[0].0.other.clone();
         let limit = self.limits[usize::from(identifier.kind)].expect("only these are counted");
         let shared = counting.recount(identifier.kind, limit);
-        if counting.shared != shared {
-            for (shared, diff) in [(counting.shared, -1), (shared, 1)] {
+        let before = counting.many.as_ref().and_then(|many| many.shared);
+        if before != shared {
+            for (shared, diff) in [(before, -1), (shared, 1)] {
                 if let Some((by, count)) = shared {
                     let identifier = identifier.clone();
                     out.push(Passed::Shared(SharedIdentifier { identifier, by, count }), diff);
                 }
             }
-            counting.shared = shared;
         }
+        counting.tell(shared);
         let turn = GateTurn { was_closed, is_closed: shared.is_some() };
         self.gates.flush(
             &mut counting.gate,
@@ -353,5 +375,15 @@ impl Keyed for NotifiedGates {
         let near = || shared.clone().expect("it was said to be shared, or no longer");
         let turn = GateTurn { was_closed, is_closed: notified.shared > 0 };
         self.gates.flush(&mut notified.gate, near, turn, |link, diff| out.push(link, diff))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_has_no_gaps() {
+        assert_eq!(size_of::<(IdentifierHash, Counting)>(), 72);
     }
 }

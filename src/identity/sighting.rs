@@ -30,6 +30,7 @@ pub fn seen(body: &Body, time: Micros) -> Micros {
 /// nobody. Decisions do not count for it, since what they do has to go with them: an identifier that only
 /// decisions name comes after all others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C, packed(4))]
 pub struct Sighted {
     /// Rows that stand and carry it.
     pub rows: i32,

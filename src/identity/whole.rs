@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::admission::{Admitted, admit};
 use super::changes::LinkChange;
-use super::graph::{Graph, Node};
+use super::graph::{Graph, NamedNode};
 use super::guards::{Guards, Refusal};
 use super::links::{self, LinkState, Pair, Supported, SupportedLinks, carried_links};
 use super::shared::{CountingGates, NotifiedGates, Passed, limits};
@@ -311,7 +311,7 @@ impl Whole {
             return WholeCluster { person: HashMap::from([(hash, 0)]), withheld: HashMap::new() };
         }
         let all = self.graph.walk(hash);
-        let nodes: Vec<&Node> = all.iter().map(|hash| self.graph.node(*hash)).collect();
+        let nodes: Vec<NamedNode<'_>> = all.iter().map(|hash| self.graph.named(*hash)).collect();
         let Admitted { person, withheld, .. } = admit(&self.guards, &nodes);
         let pair = |(one, other): (usize, usize)| (all[one], all[other]);
         WholeCluster {

@@ -16,7 +16,7 @@ pub struct Changed {
     pub sums: Words,
     /// Values that travel.
     pub values: Vec<((u16, Micros, Datum), Diff)>,
-    /// What led in these aggregates before, of those that are extremes in blocks.
+    /// What led in these aggregates before, of those that are extremes of words.
     pub led: SmallVec<[(u16, Option<Led>); 8]>,
     /// What values that came, less those that went, add up to: of a sum with many keys only those that changed.
     pub summed: SmallVec<[(u16, Partial); 8]>,

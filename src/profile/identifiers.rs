@@ -10,17 +10,17 @@
 
 use std::sync::Arc;
 
-use arcstr::ArcStr;
-use thin_vec::ThinVec;
-
 use super::aggregate::{AggregateState, Brought};
 use super::changed::Changed;
-use super::contribution::{Contribution, Member};
+use super::contribution::Contribution;
 use super::extremes::{ExtremeChanges, Led, travelling};
+use super::identifier_state::{Belongs, IdentifierState};
 use super::input::{IdentifierInput, SavedIdentifier};
 use super::ownership::Ownership;
 use super::place::LanePlace;
-use super::sums::{Layout, Words};
+use super::recent_texts::RecentTexts;
+use super::sums::Layout;
+use super::word::to_word;
 use crate::aggregate::kept::partial::Partial;
 use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, consolidate};
 use crate::identity::{Component, Sighted, Sighting, seen};
@@ -33,30 +33,17 @@ use crate::time::Micros;
 /// Saves what is kept of identifiers.
 pub fn save(state: &KeyedState<Identifiers>, entries: &mut SavedEntries<'_, '_>) {
     for (hash, identifier) in state.keys() {
-        let IdentifierState { text, kind, sighted, belongs: _, sums, aggregate_states } =
+        let IdentifierState { text, kind, sighted, belongs: _, sums, led, aggregate_states } =
             identifier;
         // As `SavedIdentifier`, without a copy.
-        entries.put(&(hash, kind, text, sighted, sums, aggregate_states));
+        entries.put(&(hash, kind, text, sighted, sums, led, aggregate_states));
     }
     let nothing = IdentifierState::default();
     for (hash, first_seen) in state.logic.remembered.iter() {
         let sighted = Sighted { rows: 0, first_seen: *first_seen };
-        let IdentifierState { text, kind, sums, aggregate_states, .. } = &nothing;
-        entries.put(&(hash, kind, text, &sighted, sums, aggregate_states));
+        let IdentifierState { text, kind, sums, led, aggregate_states, .. } = &nothing;
+        entries.put(&(hash, kind, text, &sighted, sums, led, aggregate_states));
     }
-}
-
-/// One is held for everyone: so its fields are few and short.
-#[derive(Default)]
-pub struct IdentifierState {
-    /// `None` until it is sighted.
-    text: Option<ArcStr>,
-    kind: u8,
-    sighted: Sighted,
-    belongs: Option<Component>,
-    sums: Words,
-    /// What is kept for aggregates that are in no block, in their order; those without any row are left out.
-    aggregate_states: ThinVec<(u16, AggregateState)>,
 }
 
 /// What the operator is called.
@@ -71,13 +58,15 @@ pub struct Identifiers {
     /// When identifiers that no row carries any more were first seen.
     remembered: Table<IdentifierHash, Micros>,
     changed: Changed,
+    texts: RecentTexts,
 }
 
 impl Identifiers {
     pub fn new(plan: Arc<Plan>, layout: Arc<Layout>) -> Self {
         let in_window = plan.aggregates.iter().map(|of| of.window.is_some()).collect();
         let (remembered, changed) = (Table::default(), Changed::default());
-        Identifiers { plan, layout, in_window, remembered, changed }
+        let texts = RecentTexts::default();
+        Identifiers { plan, layout, in_window, remembered, changed, texts }
     }
 
     fn sight(
@@ -105,10 +94,18 @@ impl Identifiers {
         match self.layout.place(*number) {
             LanePlace::Apart => {}
             place @ LanePlace::Extreme { .. } => {
-                if !self.changed.led.iter().any(|(noted, _)| noted == number) {
-                    self.changed.led.push((*number, self.led(identifier, *number)));
-                }
+                self.note_led(identifier, *number);
                 return self.layout.lead(place, time, value, &mut identifier.sums);
+            }
+            LanePlace::Ordered { of, values_of } => {
+                if values_of == *number {
+                    let layout = Arc::clone(&self.layout);
+                    layout.sharing(*number).iter().for_each(|of| self.note_led(identifier, *of));
+                    let time = if of.by_time { time } else { 0 };
+                    let led = Led { aggregate: *number, time, word: to_word(value) };
+                    identifier.led.count(led, diff as i64);
+                }
+                return;
             }
             place => {
                 return self.layout.add(place, value, diff, &mut self.changed.sums);
@@ -118,6 +115,8 @@ impl Identifiers {
         let aggregate_states = &mut identifier.aggregate_states;
         let index = aggregate_states.binary_search_by_key(number, |(number, _)| *number);
         let index = index.unwrap_or_else(|index| {
+            // Most have no others.
+            aggregate_states.reserve_exact(1);
             aggregate_states.insert(index, (*number, AggregateState::new(aggregate, kept)));
             index
         });
@@ -127,6 +126,7 @@ impl Identifiers {
         } else if kept.travels().is_none() {
             self.changed.note(*number, || aggregate_state.brings(kept));
         }
+        let value = &self.texts.shared(value);
         let travels = aggregate_state.add(aggregate, kept, value, time, diff as i64);
         if travels != 0 {
             let time = if kept.travels_with_times() { time } else { 0 };
@@ -142,9 +142,20 @@ impl Identifiers {
         }
     }
 
-    /// What leads of an identifier in an aggregate that is an extreme in blocks.
+    /// Notes what led in an aggregate, before the tick's first change of it.
+    fn note_led(&mut self, identifier: &IdentifierState, number: u16) {
+        if !self.changed.led.iter().any(|(noted, _)| *noted == number) {
+            self.changed.led.push((number, self.led(identifier, number)));
+        }
+    }
+
+    /// What leads of an identifier in an aggregate that is an extreme of words.
     fn led(&self, identifier: &IdentifierState, aggregate: u16) -> Option<Led> {
         let place = self.layout.place(aggregate);
+        if let LanePlace::Ordered { of, values_of } = place {
+            let led = identifier.led.leading(values_of, of)?;
+            return Some(Led { aggregate, ..led });
+        }
         let (time, word) = self.layout.leading(place, &identifier.sums)?;
         Some(Led { aggregate, time, word })
     }
@@ -230,12 +241,14 @@ impl Keyed for Identifiers {
     /// The text, which is shared with whoever has the identifier, sums, and what there is of other aggregates.
     fn held(of: &IdentifierState) -> usize {
         let text = of.text.as_ref().map_or(0, |text| text.len() + 2 * size_of::<usize>());
-        text + size_of_val(&of.sums[..]) + size_of_val(&of.aggregate_states[..])
+        text + size_of_val(&of.sums[..]) + of.led.held() + size_of_val(&of.aggregate_states[..])
     }
 
     fn prefetch(identifier: &IdentifierState) -> usize {
         let word = identifier.sums.first().map_or(0, |word| *word as usize);
-        word + identifier.aggregate_states.first().map_or(0, |(number, _)| usize::from(*number))
+        let led = identifier.led.prefetch();
+        word + led
+            + identifier.aggregate_states.first().map_or(0, |(number, _)| usize::from(*number))
     }
 
     fn prefetch_value(input: &IdentifierInput) -> usize {
@@ -277,16 +290,21 @@ impl Keyed for Identifiers {
             IdentifierInput::InWindow { time, inputs } => {
                 inputs.iter().for_each(|input| self.add(identifier, input, time, diff));
             }
-            IdentifierInput::Belongs(component) if diff > 0 => identifier.belongs = Some(component),
+            IdentifierInput::Belongs(component) if diff > 0 => {
+                identifier.belongs = Belongs(component);
+            }
             // Unless it has been said already whose it is now.
             IdentifierInput::Belongs(component) => {
-                identifier.belongs.take_if(|belongs| *belongs == component);
+                if identifier.belongs == Belongs(component) {
+                    identifier.belongs = Belongs::UNSAID;
+                }
             }
             // It comes before any row, and says nothing of whose it is.
             IdentifierInput::Saved(saved) => {
-                let SavedIdentifier { kind, text, sighted, sums, aggregate_states, .. } = *saved;
+                let SavedIdentifier { kind, text, sighted, sums, led, aggregate_states, .. } =
+                    *saved;
                 (identifier.kind, identifier.text) = (kind, text);
-                (identifier.sighted, identifier.sums) = (sighted, sums);
+                (identifier.sighted, identifier.sums, identifier.led) = (sighted, sums, led);
                 identifier.aggregate_states = aggregate_states;
             }
         }
@@ -347,27 +365,6 @@ impl Keyed for Identifiers {
 
     fn end_tick(&mut self, _: &Table<IdentifierHash, IdentifierState>) {
         self.remembered.give_back();
-    }
-}
-
-impl IdentifierState {
-    fn whose(&self, hash: IdentifierHash) -> Option<Ownership> {
-        let component = self.belongs.unwrap_or(Component::alone(hash));
-        let first_seen = self.sighted.first_seen;
-        self.sighted.is_known().then_some(Ownership { component, first_seen })
-    }
-
-    fn member(&self, hash: IdentifierHash, first_seen: Micros) -> Member {
-        let text = self.text.clone().expect("an identifier that is known has been seen");
-        Member { kind: self.kind, text, hash, first_seen }
-    }
-
-    /// Whether nothing is left of it but when it was first seen.
-    fn is_empty(&self) -> bool {
-        self.sighted.rows == 0
-            && self.belongs.is_none()
-            && self.sums.is_empty()
-            && self.aggregate_states.is_empty()
     }
 }
 

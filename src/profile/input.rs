@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thin_vec::ThinVec;
 
 use super::aggregate::AggregateState;
+use super::led_list::LedList;
 use super::sums::Words;
 use crate::identity::{Component, Sighted, Sighting};
 use crate::row::{Body, IdentifierHash, Input};
@@ -37,6 +38,7 @@ pub struct SavedIdentifier {
     pub text: Option<ArcStr>,
     pub sighted: Sighted,
     pub sums: Words,
+    pub led: LedList,
     pub aggregate_states: ThinVec<(u16, AggregateState)>,
 }
 

@@ -8,8 +8,9 @@ use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
 use super::contribution::{Contribution, Member};
-use super::extremes::{self, LedByIdentifiers};
+use super::extremes;
 use super::gathered::Gathered;
+use super::led_list::LedList;
 use super::packed::pack;
 use super::place::{LanePlace, argument};
 use super::rest::Rest;
@@ -46,8 +47,8 @@ pub struct Person {
     /// In their order: by type, then text.
     members: Box<[Member]>,
     sums: Words,
-    /// Of aggregates that are extremes in blocks.
-    led: LedByIdentifiers,
+    /// Of aggregates that are extremes of words.
+    led: LedList,
     /// `None` while there is nothing of it, as with most people.
     rest: Option<Box<Rest>>,
 }
@@ -180,9 +181,9 @@ impl People {
         let kept = self.layout.kept(number);
         let place = self.layout.place(number);
         let rest = person.rest.as_deref();
-        if let LanePlace::Extreme { of, .. } = place {
-            let word = extremes::leading(&person.led, number, of);
-            return Ok(word.map(|word| of_word(argument(aggregate), word)));
+        if let LanePlace::Extreme { of, .. } | LanePlace::Ordered { of, .. } = place {
+            let led = person.led.leading(number, of);
+            return Ok(led.map(|led| of_word(argument(aggregate), led.word)));
         }
         if self.leads(number) {
             return Ok(rest.and_then(|rest| rest.leading(number, kept)));
@@ -191,7 +192,7 @@ impl People {
             LanePlace::Count { .. } | LanePlace::Sum { .. } | LanePlace::Truths { .. } => {
                 self.layout.partial(place, &person.sums).map(Cow::Owned)
             }
-            LanePlace::Extreme { .. } | LanePlace::Apart => {
+            LanePlace::Extreme { .. } | LanePlace::Ordered { .. } | LanePlace::Apart => {
                 if let Some(gathered) = rest.and_then(|rest| rest.gathered.get(&number)) {
                     return gathered.value(aggregate, kept);
                 }
@@ -224,15 +225,15 @@ impl Keyed for People {
 
     /// The list of identifiers without their texts, sums, and what there is of other aggregates.
     fn held(person: &Person) -> usize {
-        let Person { members, sums, rest, .. } = person;
+        let Person { members, sums, led, rest } = person;
         let rest = rest.as_ref().map_or(0, |_| size_of::<Rest>());
-        size_of_val(&members[..]) + size_of_val(&sums[..]) + rest
+        size_of_val(&members[..]) + size_of_val(&sums[..]) + led.held() + rest
     }
 
     fn prefetch(person: &Person) -> usize {
         let word = person.sums.first().map_or(0, |word| *word as usize);
         let texts = person.members.iter().take(4).map(|member| member.text.len());
-        word + person.led.len() + texts.sum::<usize>()
+        word + person.led.prefetch() + texts.sum::<usize>()
     }
 
     fn prefetch_value(contribution: &Contribution) -> usize {

@@ -1,10 +1,12 @@
 //! Where in blocks of words aggregates are kept: see `sums`.
 
+use std::sync::Arc;
+
 use arrow::datatypes::DataType;
 
 use super::word::fits_a_word;
 use crate::aggregate::{Extreme, Kept};
-use crate::plan::{Aggregate, Plan};
+use crate::plan::{Aggregate, AggregateInput, Expression, Plan};
 
 /// Where in a block an aggregate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,10 @@ pub enum LanePlace {
     /// The extreme of values that are never taken back: `bit` of the block's word of those that are there,
     /// and the value's word; before it the time's where that decides.
     Extreme { block: u16, bit: u16, word: u16, of: Extreme },
-    /// In no block.
+    /// The extreme of values that may be taken back, in no block: an identifier keeps them all, in order, those of
+    /// several aggregates that are given the same once, as those of `values_of`.
+    Ordered { of: Extreme, values_of: u16 },
+    /// In no block, nor in order.
     Apart,
 }
 
@@ -88,6 +93,43 @@ impl Block {
     pub fn wide_lane(&self, lane: u16) -> usize {
         1 + self.narrow + 2 * usize::from(lane)
     }
+}
+
+/// The place of an aggregate whose values are kept in order, as words; `before` are the places of those before it.
+pub fn ordered(plan: &Plan, number: u16, kept: &Kept, before: &[LanePlace]) -> Option<LanePlace> {
+    let aggregate = &plan.aggregates[usize::from(number)];
+    let Kept::Extreme(of) = kept else { return None };
+    // Rows that come with their sessions come to the person.
+    if !aggregate.retracts || aggregate.sessions.is_some() || !fits_a_word(argument(aggregate)) {
+        return None;
+    }
+    let has_the_same = |other: &u16| {
+        let place = before[usize::from(*other)];
+        matches!(place, LanePlace::Ordered { of: Extreme { by_time, .. }, .. } if by_time == of.by_time)
+            && is_given_the_same(plan, number, *other)
+    };
+    let values_of = (0..number).find(has_the_same).unwrap_or(number);
+    Some(LanePlace::Ordered { of: *of, values_of })
+}
+
+/// Whether each row gives two aggregates the same, and as long.
+fn is_given_the_same(plan: &Plan, one: u16, other: u16) -> bool {
+    let window = |number: u16| plan.aggregates[usize::from(number)].window.is_some();
+    let physical = |of: &Option<Expression>| of.as_ref().map(|of| Arc::clone(of.physical()));
+    let same_inputs = |inputs: &[AggregateInput]| {
+        let given = |number| {
+            let of = inputs.iter().filter(move |input| input.aggregate == number);
+            of.map(|AggregateInput { condition, argument, .. }| [condition, argument].map(physical))
+        };
+        given(one).eq(given(other))
+    };
+    let mut sources = plan.sources.iter();
+    !window(one)
+        && !window(other)
+        && sources.all(|source| {
+            let joined = source.joined.iter().all(|joined| same_inputs(&joined.inputs));
+            joined && same_inputs(&source.inputs)
+        })
 }
 
 /// The sources whose rows an aggregate takes.

@@ -16,7 +16,7 @@ use std::ops::Range;
 use arrow::datatypes::i256;
 use thin_vec::ThinVec;
 
-use super::place::{Block, LanePlace, sources_of};
+use super::place::{Block, LanePlace, ordered, sources_of};
 use super::word::to_word;
 use crate::aggregate::kept::partial::Partial;
 use crate::aggregate::{Extreme, Kept};
@@ -37,8 +37,10 @@ pub struct Layout {
     /// By aggregate: what is kept of its values, and where.
     kept: Vec<Kept>,
     places: Vec<LanePlace>,
-    /// The aggregates that are extremes in blocks.
+    /// The aggregates that are extremes of words.
     extremes: Vec<u16>,
+    /// By aggregate, those of them whose values are kept as this one's, itself among them.
+    sharing: Vec<Vec<u16>>,
     blocks: Vec<Block>,
 }
 
@@ -59,6 +61,10 @@ impl Layout {
         let kept = plan.aggregates.iter().map(|aggregate| aggregate.function.kept());
         let kept: Vec<Kept> = kept.collect();
         for (number, (aggregate, kept)) in plan.aggregates.iter().zip(&kept).enumerate() {
+            if let Some(place) = ordered(plan, number as u16, kept, &places) {
+                places.push(place);
+                continue;
+            }
             let fed_by = sources_of(plan, number as u16);
             let known = sources.iter().position(|known| *known == fed_by);
             let index = known.unwrap_or(blocks.len());
@@ -74,26 +80,46 @@ impl Layout {
             }
             places.push(place);
         }
-        let is_extreme = |place: &LanePlace| matches!(place, LanePlace::Extreme { .. });
+        let is_extreme = |place: &LanePlace| {
+            matches!(place, LanePlace::Extreme { .. } | LanePlace::Ordered { .. })
+        };
         let numbered = (0u16..).zip(&places);
         let extremes = numbered.filter(|(_, place)| is_extreme(place)).map(|(number, _)| number);
-        Layout { extremes: extremes.collect(), kept, places, blocks }
+        let extremes: Vec<u16> = extremes.collect();
+        let shares = |of: usize| {
+            let values = |number: &u16| match places[usize::from(*number)] {
+                LanePlace::Ordered { values_of, .. } => usize::from(values_of) == of,
+                _ => false,
+            };
+            extremes.iter().copied().filter(values).collect()
+        };
+        let sharing = (0..places.len()).map(shares).collect();
+        Layout { extremes, sharing, kept, places, blocks }
     }
 
-    /// The aggregates of which an identifier keeps an extreme in its blocks.
+    /// The aggregates of which an identifier keeps extremes as words.
     pub fn extremes(&self) -> impl Iterator<Item = u16> {
         self.extremes.iter().copied()
     }
 
+    /// The aggregates whose values are kept in order as those of this one.
+    #[inline]
+    pub fn sharing(&self, aggregate: u16) -> &[u16] {
+        &self.sharing[usize::from(aggregate)]
+    }
+
     /// What is kept of an aggregate's values.
+    #[inline]
     pub fn kept(&self, aggregate: u16) -> &Kept {
         &self.kept[usize::from(aggregate)]
     }
 
+    #[inline]
     pub fn place(&self, aggregate: u16) -> LanePlace {
         self.places[usize::from(aggregate)]
     }
 
+    #[inline]
     fn words(&self, number: u64, form: Form) -> usize {
         let block = &self.blocks[number as usize];
         match form {
@@ -103,6 +129,7 @@ impl Layout {
     }
 
     /// Where a block begins, or where it would.
+    #[inline]
     fn find(&self, words: &[u64], block: u16, form: Form) -> Result<usize, usize> {
         let mut at = 0;
         while let Some(number) = words.get(at) {
@@ -114,6 +141,7 @@ impl Layout {
         Err(at)
     }
 
+    #[inline]
     fn find_or_insert(&self, words: &mut Words, block: u16, form: Form) -> usize {
         self.find(words, block, form).unwrap_or_else(|at| {
             let length = self.words(block.into(), form);
@@ -158,6 +186,7 @@ impl Layout {
     }
 
     /// Compares a value that is never taken back with the leading one of an identifier.
+    #[inline]
     pub fn lead(&self, place: LanePlace, time: Micros, value: &Datum, own: &mut Words) {
         let LanePlace::Extreme { block, bit, word, of: Extreme { end, by_time } } = place else {
             unreachable!("no extreme")
@@ -180,6 +209,7 @@ impl Layout {
     }
 
     /// The leading value of an identifier as a word, with its time where that decides and 0 elsewhere.
+    #[inline]
     pub fn leading(&self, place: LanePlace, own: &[u64]) -> Option<(Micros, i64)> {
         let LanePlace::Extreme { block, bit, word, of } = place else { unreachable!("no extreme") };
         let at = self.find(own, block, Form::Own).ok()?;
@@ -205,6 +235,7 @@ impl Layout {
     }
 
     /// Adds sums so many times to others.
+    #[inline]
     pub fn merge(&self, sums: &mut Words, more: &[u64], times: Diff) {
         if sums.is_empty() && times == 1 {
             sums.reserve_exact(more.len());
@@ -215,6 +246,7 @@ impl Layout {
     }
 
     /// Adds sums to an identifier's own.
+    #[inline]
     pub fn merge_own(&self, own: &mut Words, more: &[u64]) {
         self.merge_into(own, Form::Own, more, 1);
     }
@@ -238,10 +270,12 @@ impl Layout {
     }
 
     /// Leaves out the blocks that come to nothing.
+    #[inline]
     pub fn prune_summed(&self, sums: &mut Words) {
         self.prune(sums, Form::Summed);
     }
 
+    #[inline]
     pub fn prune_own(&self, own: &mut Words) {
         self.prune(own, Form::Own);
     }
@@ -272,6 +306,7 @@ impl Layout {
     }
 
     /// What the sums of a person, or of what travels, come to for an aggregate; `None` for no row.
+    #[inline]
     pub fn partial(&self, place: LanePlace, sums: &[u64]) -> Option<Partial> {
         let (LanePlace::Count { block, .. }
         | LanePlace::Sum { block, .. }
@@ -292,7 +327,9 @@ impl Layout {
             LanePlace::Truths { lane, .. } => {
                 Partial::Truths { yes: narrow(lane), no: narrow(lane + 1) }
             }
-            LanePlace::Extreme { .. } | LanePlace::Apart => unreachable!("sorted out above"),
+            LanePlace::Extreme { .. } | LanePlace::Ordered { .. } | LanePlace::Apart => {
+                unreachable!("sorted out above")
+            }
         };
         (!partial.is_nothing()).then_some(partial)
     }

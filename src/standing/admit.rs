@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::change::RowStatus;
-use super::repeats::{RepeatedId, Repeats};
+use super::repeated_id::RepeatedId;
+use super::repeats::Repeats;
 use crate::plan::{Kind, Plan, Source};
 use crate::row::{Body, Position, Row};
 use crate::state::entries::StateSize;

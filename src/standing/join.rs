@@ -40,6 +40,10 @@ impl Keyed for Join {
         *key as u64
     }
 
+    fn held(state: &JoinState) -> usize {
+        state.held()
+    }
+
     fn face(&self, _: &JoinKey, _: &JoinState) {}
 
     fn apply(&mut self, _: &JoinKey, state: &mut JoinState, input: &mut JoinInput, diff: Diff) {
@@ -62,7 +66,7 @@ impl Keyed for Join {
         if values(&before) != values(&state.record) {
             for (row, times) in state.rows() {
                 out.push(row.clone().with(before.clone()), -times);
-                out.push(row.clone().with(state.record.clone()), *times);
+                out.push(row.clone().with(state.record.clone()), times);
             }
         }
         for (row, diff) in self.rows.drain(..) {

@@ -17,6 +17,7 @@ mod joined;
 mod joined_changes;
 mod joining;
 mod joining_row;
+mod repeated_id;
 mod repeats;
 #[cfg(test)]
 mod tests;
@@ -218,7 +219,7 @@ fn join<'scope>(
         let saved = Rc::clone(&state);
         saving.keep(&name, move |entries| {
             for (key, state) in saved.borrow().keys() {
-                state.held().for_each(|held| entries.put(&(*key, held)));
+                state.saved().for_each(|held| entries.put(&(*key, held)));
             }
         });
         let (of_rows, of_records) = (of(), of());

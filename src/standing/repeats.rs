@@ -14,12 +14,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
-
 use super::change::RowStatus;
+use super::repeated_id::{RepeatedId, RepeatedRow};
 use crate::plan::Source;
-use crate::row::{Body, Position, Row, RowArrival};
+use crate::row::{Row, RowArrival};
+use crate::state::entries::is_roomy;
 use crate::state::table::Table;
 use crate::time::Micros;
 
@@ -27,9 +26,9 @@ use crate::time::Micros;
 const HELD: usize = 1 << 16;
 /// Ids that are remembered whatever the clock says.
 const REMEMBERED: usize = 1 << 20;
-/// Rows of one id that are held, or hardly more. Of more than that the first that do not stand are let
-/// go: they would stand only if one came that is earlier still.
-const OF_ONE_ID: usize = 1 << 10;
+/// How many places of remembered ids are looked at for each id that comes, and in any tick.
+const ROUND: usize = 4;
+const ROUND_AT_LEAST: usize = 64;
 
 pub struct Repeats {
     source: u16,
@@ -42,36 +41,34 @@ pub struct Repeats {
     /// Rows that are held.
     held: usize,
     /// Ids with rows that are held, by an arrival that none of these is before or hardly.
-    holding: Oldest,
-    /// Ids of which something is remembered bare, by their first arrival.
-    bare: Oldest,
+    holding: BinaryHeap<Reverse<HeldSince>>,
+    /// The place among `ids` that is looked at next for what is to be forgotten. Going round, a few places for each id
+    /// that comes, needs no queue of a million ids by when they are due.
+    next: u32,
 }
 
-type Oldest = BinaryHeap<Reverse<(Micros, u128)>>;
+/// An id with an arrival. Its halves are apart, as an aligned whole would take a quarter more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct HeldSince {
+    at: Micros,
+    high: u64,
+    low: u64,
+}
+
+impl HeldSince {
+    fn new(at: Micros, id: u128) -> Self {
+        HeldSince { at, high: (id >> 64) as u64, low: id as u64 }
+    }
+
+    fn id(self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+}
 
 #[derive(Clone, Copy)]
 struct MemoryLimits {
     held: usize,
     remembered: usize,
-}
-
-#[derive(Clone, Default, Serialize, Deserialize)]
-pub struct RepeatedId {
-    /// When those stood that are no longer held, in order.
-    bare: SmallVec<[Micros; 1]>,
-    /// In order, but for those that came in the tick at hand.
-    rows: Vec<RepeatedRow>,
-}
-
-#[derive(Clone, Serialize, Deserialize)]
-struct RepeatedRow {
-    /// When it arrived, by its own time.
-    at: Micros,
-    time: Micros,
-    position: Position,
-    body: Option<Body>,
-    /// `None`: it came in the tick at hand.
-    stands: Option<bool>,
 }
 
 impl Repeats {
@@ -84,8 +81,8 @@ impl Repeats {
             ids: Table::default(),
             touched: Vec::new(),
             held: 0,
-            holding: Oldest::new(),
-            bare: Oldest::new(),
+            holding: BinaryHeap::new(),
+            next: 0,
         }
     }
 
@@ -96,7 +93,8 @@ impl Repeats {
 
     /// The bytes of their table, and of the rows that are held but for what these say.
     pub fn room(&self) -> usize {
-        self.ids.room() + self.held * size_of::<RepeatedRow>()
+        let waiting = self.holding.capacity() * size_of::<HeldSince>();
+        self.ids.room() + self.held * size_of::<RepeatedRow>() + waiting
     }
 
     pub fn prefetch(&self, id: &u128) -> usize {
@@ -110,9 +108,8 @@ impl Repeats {
 
     /// Has back what was remembered of an id.
     pub fn put_back(&mut self, key: u128, id: RepeatedId) {
-        self.held += id.rows.len();
-        self.holding.extend(id.rows.first().map(|first| Reverse((first.at, key))));
-        self.bare.extend(id.bare.first().map(|first| Reverse((*first, key))));
+        self.held += id.rows().len();
+        self.holding.extend(id.rows().first().map(|row| Reverse(HeldSince::new(row.at, key))));
         self.ids.insert(key, id);
     }
 
@@ -120,25 +117,28 @@ impl Repeats {
         let key = row.key.expect("a row of a source with `id` has one");
         let at = if self.window.is_some() { row.time } else { 0 };
         let id = self.ids.entry(key).or_default();
-        if id.rows.is_empty() {
-            self.holding.push(Reverse((at, key)));
+        let (_, rows) = id.open();
+        if rows.is_empty() {
+            self.holding.push(Reverse(HeldSince::new(at, key)));
             // Most ids come once.
-            id.rows.reserve_exact(1);
+            rows.reserve_exact(1);
         }
-        if id.rows.last().is_none_or(|last| last.stands.is_some()) {
+        if rows.last().is_none_or(|last| last.stands.is_some()) {
             self.touched.push(key);
         }
         self.held += 1;
         let Row { time, position, body, .. } = row;
-        id.rows.push(RepeatedRow { at, time, position, body, stands: None });
+        rows.push(RepeatedRow { at, time, position, body, stands: None });
     }
 
     /// Says what becomes of the rows that came since the last time, and of others with their ids.
     pub fn flush(&mut self, now: Micros, change: &mut impl FnMut(Row, RowStatus)) {
         let (source, window) = (self.source, self.window.unwrap_or(Micros::MAX));
-        for key in std::mem::take(&mut self.touched) {
+        let touched = std::mem::take(&mut self.touched);
+        let places = ROUND_AT_LEAST + ROUND * touched.len();
+        for key in touched {
             let Some(id) = self.ids.get_mut(&key) else { continue };
-            let before = id.rows.len();
+            let before = id.rows().len();
             id.judge(window, |held, status| {
                 let RepeatedRow { time, position, ref body, .. } = *held;
                 if body.is_some() {
@@ -156,96 +156,54 @@ impl Repeats {
                 }
             });
             id.thin_out();
-            self.held -= before - id.rows.len();
+            self.held -= before - id.rows().len();
         }
-        self.forget(now);
+        self.forget(now, places);
     }
 
-    fn forget(&mut self, now: Micros) {
+    fn forget(&mut self, now: Micros, places: usize) {
         let since = match self.window {
             Some(window) => now.saturating_sub(window).saturating_sub(window),
             None => Micros::MAX,
         };
-        let is_due = |oldest: &Oldest| oldest.peek().is_some_and(|Reverse((at, _))| *at < since);
-        while self.held > self.bounds.held && is_due(&self.holding) {
-            let Some(Reverse((_, key))) = self.holding.pop() else { break };
+        let is_due = |first: Option<&Reverse<HeldSince>>| first.is_some_and(|of| of.0.at < since);
+        while self.held > self.bounds.held && is_due(self.holding.peek()) {
+            let Some(Reverse(first)) = self.holding.pop() else { break };
+            let key = first.id();
             let Some(id) = self.ids.get_mut(&key) else { continue };
-            let gone = id.rows.partition_point(|row| row.at < since);
-            self.held -= gone;
-            let was_bare = !id.bare.is_empty();
-            let stood = id.rows.drain(..gone).filter(|row| row.stands == Some(true));
-            id.bare.extend(stood.map(|row| row.at));
-            id.bare.sort_unstable();
-            if let Some(first) = id.rows.first() {
-                self.holding.push(Reverse((first.at, key)));
+            let before = id.rows().len();
+            id.let_go(since);
+            self.held -= before - id.rows().len();
+            if let Some(first) = id.rows().first() {
+                self.holding.push(Reverse(HeldSince::new(first.at, key)));
+            } else if id.is_nothing() {
+                self.ids.remove(&key);
+            }
+        }
+        if is_roomy(self.holding.capacity(), self.holding.len()) {
+            self.holding.shrink_to(2 * self.holding.len());
+        }
+        self.go_round(since, places);
+    }
+
+    /// Looks at a few of the ids that are remembered, and forgets what is due of them.
+    fn go_round(&mut self, since: Micros, places: usize) {
+        // One that takes the place of another may be looked at twice.
+        for _ in 0..places.min(2 * self.ids.len()) {
+            if self.ids.len() <= self.bounds.remembered {
+                return;
+            }
+            let place = if (self.next as usize) < self.ids.len() { self.next } else { 0 };
+            let id = self.ids.value_mut(place);
+            id.forget(since);
+            if id.is_nothing() {
+                // The last one is at its place now.
+                self.ids.remove_at(place);
+                self.next = place;
             } else {
-                id.rows = Vec::new();
-            }
-            match id.bare.first() {
-                Some(first) if !was_bare => self.bare.push(Reverse((*first, key))),
-                None if id.rows.is_empty() => drop(self.ids.remove(&key)),
-                _ => {}
+                self.next = place + 1;
             }
         }
-        while self.ids.len() > self.bounds.remembered && is_due(&self.bare) {
-            let Some(Reverse((_, key))) = self.bare.pop() else { break };
-            let Some(id) = self.ids.get_mut(&key) else { continue };
-            id.bare.retain(|at| *at >= since);
-            match id.bare.first() {
-                Some(first) => self.bare.push(Reverse((*first, key))),
-                None if id.rows.is_empty() => drop(self.ids.remove(&key)),
-                None => {}
-            }
-        }
-    }
-}
-
-impl RepeatedId {
-    /// Judges the rows that came, and those behind them as far as that changes what they are.
-    fn judge(&mut self, window: Micros, mut change: impl FnMut(&RepeatedRow, RowStatus)) {
-        self.rows.sort_by_key(|row| (row.at, row.position));
-        let came = |row: &RepeatedRow| row.stands.is_none();
-        let Some(first) = self.rows.iter().position(came) else { return };
-        let last = self.rows.iter().rposition(came).unwrap_or(first);
-        let within = |one: Micros, other: Micros| other.saturating_sub(one) <= window;
-        let stood = self.rows[..first].iter().rev().find(|row| row.stands == Some(true));
-        let mut before = stood.map(|row| row.at);
-        for (place, row) in self.rows.iter_mut().enumerate().skip(first) {
-            let bare = self.bare.partition_point(|at| *at <= row.at);
-            let bare_before = bare.checked_sub(1).map(|last| self.bare[last]);
-            let bare_after = self.bare.get(bare);
-            let repeats = [before, bare_before].into_iter().flatten().any(|at| within(at, row.at))
-                || bare_after.is_some_and(|at| within(row.at, *at));
-            let stands = !repeats;
-            let was = row.stands.replace(stands);
-            match (was, stands) {
-                (None, true) => change(row, RowStatus::Stands),
-                (None, false) => change(row, RowStatus::SeenOnly),
-                (Some(false), true) => change(row, RowStatus::Stands),
-                (Some(true), false) => change(row, RowStatus::Gone),
-                // From here on all is as it was.
-                (Some(true), true) if place > last => break,
-                _ => {}
-            }
-            if stands {
-                before = Some(row.at);
-            }
-        }
-        // What comes at the very time of another one, behind it, can never stand.
-        let mut at = None;
-        self.rows.retain(|row| at.replace(row.at) != Some(row.at));
-    }
-
-    fn thin_out(&mut self) {
-        if self.rows.len() <= 2 * OF_ONE_ID {
-            return;
-        }
-        let mut over = self.rows.len() - OF_ONE_ID;
-        self.rows.retain(|row| {
-            let goes = over > 0 && row.stands == Some(false);
-            over -= usize::from(goes);
-            !goes
-        });
     }
 }
 
@@ -255,7 +213,9 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::repeated_id::OF_ONE_ID;
     use super::*;
+    use crate::row::{Body, Position};
 
     const WINDOW: Micros = 10;
 
@@ -267,8 +227,8 @@ mod tests {
             ids: Table::default(),
             touched: Vec::new(),
             held: 0,
-            holding: Oldest::new(),
-            bare: Oldest::new(),
+            holding: BinaryHeap::new(),
+            next: 0,
         }
     }
 
@@ -355,6 +315,24 @@ mod tests {
             prop_assert_eq!(standing_rows.offsets(), standing(&all, WINDOW));
             standing_rows.flush(&mut repeats, &[row(9, time + 1_000, 0)], time + 1_000);
             prop_assert_eq!((repeats.held, repeats.len()), (1, 1));
+        }
+    }
+
+    #[test]
+    fn ids_beyond_the_bound_are_forgotten_as_others_come_and_no_more_of_them() {
+        let mut repeats = repeats(Some(WINDOW), 0, 1_000);
+        let mut standing_rows = Standing::default();
+        for number in 0..10_000i64 {
+            let rows = [row(number as u128, number, number as u64 + 1)];
+            standing_rows.flush(&mut repeats, &rows, number);
+            let most = 1_000 + 2 * WINDOW as usize + 1_000 / ROUND_AT_LEAST;
+            assert!(repeats.len() >= 1_000.min(number as usize + 1) && repeats.len() <= most);
+        }
+        // Those of the last two windows are held, or remembered at least.
+        for number in 9_980..10_000i64 {
+            let rows = [row(number as u128, number, 20_000)];
+            standing_rows.flush(&mut repeats, &rows, 9_999);
+            assert_eq!(standing_rows.0.get(&20_000), Some(&0));
         }
     }
 

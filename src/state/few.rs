@@ -2,54 +2,23 @@
 //! more room than they do, the many as a tree, so that one of 100,000 comes or goes cheaply.
 
 use std::collections::BTreeMap;
-use std::ops::{Bound, DerefMut, Index};
+use std::ops::{Bound, Index};
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 use thin_vec::ThinVec;
+
+use super::list::{List, OneWithin};
 
 /// So many are many …
 const MANY: usize = 32;
 /// … until there are fewer than this.
 const FEW: usize = 16;
 
-/// Where the few are.
-pub trait List<T>:
-    Default + DerefMut<Target = [T]> + FromIterator<T> + IntoIterator<Item = T>
-{
-    fn insert(&mut self, index: usize, item: T);
-    fn remove(&mut self, index: usize) -> T;
-}
-
 /// Apart: a list takes eight bytes, and memory of its own once it holds something.
 pub type Apart<K, V> = ThinVec<(K, V)>;
 
-impl<T> List<T> for ThinVec<T> {
-    fn insert(&mut self, index: usize, item: T) {
-        if self.len() == self.capacity() {
-            // Most stay as short as they are.
-            self.reserve_exact(1 + self.len() / 2);
-        }
-        self.insert(index, item);
-    }
-
-    fn remove(&mut self, index: usize) -> T {
-        self.remove(index)
-    }
-}
-
-/// So many of them within the map.
-pub type FewWithin<K, V, const NUMBER: usize> = FewMap<K, V, SmallVec<[(K, V); NUMBER]>>;
-
-impl<T, const NUMBER: usize> List<T> for SmallVec<[T; NUMBER]> {
-    fn insert(&mut self, index: usize, item: T) {
-        self.insert(index, item);
-    }
-
-    fn remove(&mut self, index: usize) -> T {
-        self.remove(index)
-    }
-}
+/// One of them within the map: of most keys there are no more.
+pub type FewWithin<K, V> = FewMap<K, V, OneWithin<(K, V)>>;
 
 /// A map in the order of its keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -213,6 +182,28 @@ impl<K: Ord, V, L: List<(K, V)>> FewMap<K, V, L> {
         few.iter().rev().map(|(key, value)| (key, value)).chain(many.into_iter().flatten().rev())
     }
 
+    /// The first from a key on.
+    pub fn first_from(&self, key: &K) -> Option<(&K, &V)> {
+        match self {
+            FewMap::Few(few) => {
+                let (key, value) = few.get(find(few, key).unwrap_or_else(|at| at))?;
+                Some((key, value))
+            }
+            FewMap::Many(many) => many.range((Bound::Included(key), Bound::Unbounded)).next(),
+        }
+    }
+
+    /// The last below a key.
+    pub fn last_below(&self, key: &K) -> Option<(&K, &V)> {
+        match self {
+            FewMap::Few(few) => {
+                let (key, value) = few[..find(few, key).unwrap_or_else(|at| at)].last()?;
+                Some((key, value))
+            }
+            FewMap::Many(many) => many.range((Bound::Unbounded, Bound::Excluded(key))).next_back(),
+        }
+    }
+
     pub fn first(&self) -> Option<(&K, &V)> {
         match self {
             FewMap::Few(few) => few.first().map(|(key, value)| (key, value)),
@@ -297,7 +288,7 @@ mod tests {
             changes in prop::collection::vec((0..80u8, -1..2i64), 1..300),
             taken_back in any::<bool>(),
         ) {
-            let mut few: FewWithin<u8, i64, 1> = FewMap::default();
+            let mut few: FewWithin<u8, i64> = FewMap::default();
             let mut known: BTreeMap<u8, i64> = BTreeMap::new();
             let back = changes.iter().rev().map(|(key, diff)| (*key, -diff));
             let back: Vec<_> = if taken_back { back.collect() } else { Vec::new() };
@@ -312,6 +303,8 @@ mod tests {
                 prop_assert_eq!(few.last(), known.last_key_value());
                 prop_assert!(few.iter().eq(known.iter()));
                 prop_assert!(few.iter().rev().eq(known.iter().rev()));
+                prop_assert_eq!(few.first_from(&key), known.range(key..).next());
+                prop_assert_eq!(few.last_below(&key), known.range(..key).next_back());
             }
             prop_assert!(!taken_back || matches!(few, FewMap::Few(none) if none.is_empty()));
         }

@@ -58,8 +58,9 @@ impl Indexed {
     }
 }
 
-/// Maps look at the lowest bits and the highest seven.
-fn spread(half: u32) -> u64 {
+/// A hash of which half is told. Maps look at the lowest bits and the highest seven.
+#[inline]
+pub fn spread(half: u32) -> u64 {
     u64::from(half) << 32 | u64::from(half)
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::{Micros, Tick};
 
 /// The number of what operators save: one of another number is passed over.
-const LAYOUT: u32 = 4;
+const LAYOUT: u32 = 5;
 
 /// What a checkpoint is of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
