@@ -92,6 +92,39 @@ proptest! {
     }
 
     #[test]
+    fn extremes_of_what_is_taken_back_are_those_of_what_is_left(
+        ticks in prop::collection::vec((0..3i64, prop::collection::vec(step(), 0..8)), 1..20)
+    ) {
+        let mut world = World::new(
+            "attributes:
+               least:    {from: crm, select: min(value)}
+               greatest: {from: crm, select: max(value)}
+               number:   {from: crm, select: max(number)}
+               numbers:  {from: crm, select: min(number)}
+               of_both:  {from: [web, crm], select: min(value)}
+               at_most:  {from: [web, crm], select: max(value)}
+               earliest: {from: crm, select: first(value)}
+               newest:   {from: crm, select: last(value)}
+               amount:   {from: crm, select: last(amount)}
+               at:       {from: crm, select: max(at)}
+               lately:   {from: web, select: max(value), within: 3 seconds}
+               a_while:  {from: web, select: min(value), within: 3 seconds}",
+        );
+        let mut now = -3 * world::TIME;
+        for (passed, steps) in ticks {
+            now += passed * world::TIME;
+            world.tick(now, &steps);
+            world.check();
+        }
+        world.tick(60 * SECOND, &[]);
+        world.check();
+        // Each line's first has the values of both; what a window gives is kept for each.
+        let sharing: Vec<usize> = world.sharing().collect();
+        prop_assert_eq!(sharing, [2, 0, 2, 0, 2, 0, 2, 0, 1, 1, 1, 1]);
+        world.retract_everything();
+    }
+
+    #[test]
     fn sessions_and_funnels_are_those_of_the_rows_that_stand(
         ticks in prop::collection::vec((0..3i64, prop::collection::vec(step(), 0..6)), 1..20)
     ) {

@@ -120,6 +120,12 @@ outputs:
 ";
 
 impl World {
+    /// By aggregate, for how many its values are kept in order.
+    pub fn sharing(&self) -> impl Iterator<Item = usize> {
+        let layout = Layout::new(&self.plan);
+        (0..self.plan.aggregates.len() as u16).map(move |number| layout.sharing(number).len())
+    }
+
     pub fn new(attributes: &str) -> Self {
         let text = format!("{SOURCES}{attributes}");
         let plan = definition::parse(&text, Path::new("test.yaml"), &|_| None);
