@@ -65,7 +65,7 @@ async fn status(
 
 /// How long rows took: how many by the first bound in milliseconds that they kept, which is null beyond all.
 fn latency(counts: &BucketCounts) -> Value {
-    let bound = |seconds: f64| (seconds < f64::MAX).then(|| (seconds * 1e3).round() as u64);
+    let bound = |seconds: f64| seconds.is_finite().then(|| (seconds * 1e3).round() as u64);
     let buckets: Vec<Value> = counts
         .buckets
         .iter()
