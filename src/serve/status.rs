@@ -36,6 +36,7 @@ async fn status(
         "name": plan.name,
         "version": env!("CARGO_PKG_VERSION"),
         "at": rfc3339(wall_clock()),
+        "started": rfc3339(handles.started),
         "catching_up": !is_ready,
         "processes": handles.process.of,
         "people": people,
@@ -50,7 +51,7 @@ async fn status(
         let share = live.all_shares();
         let counts = &share.counts;
         body.extend([
-            ("started".to_owned(), json!(rfc3339(live.started))),
+            ("counted_since".to_owned(), json!(rfc3339(live.started))),
             ("identifiers".to_owned(), json!(counts.identifiers)),
             ("merges".to_owned(), json!(counts.joined)),
             ("splits".to_owned(), json!(counts.parted)),

@@ -35,7 +35,7 @@ export default function overview(view, { cleanup }) {
   let shape = null;
   let held = null;
   cleanup(follow((status) => {
-    const now = JSON.stringify([status.started, status.sources.map((of) => of.name), status.outputs.map((of) => of.name)]);
+    const now = JSON.stringify([status.counted_since, status.sources.map((of) => of.name), status.outputs.map((of) => of.name)]);
     if (now !== shape) { shape = now; held = laid(view, status); }
     held.update(status);
   }));
