@@ -81,7 +81,7 @@ function laid(view, status) {
   });
   view.replaceChildren(
     made('h1', {}, 'Overview'),
-    status.processes > 1 && note(`The run has ${number(status.processes)} processes. People are those of all of them; all else is counted in this one, the first, alone. What the others count, their /metrics say.`),
+    status.processes > 1 && note(`The run has ${number(status.processes)} processes. What is told here is of all of them together, of the others as it was a second ago. What each counts by itself, its own /metrics say.`),
     tiles,
     section('Latency', made('p', {}, place.text((of) => {
       const { all, half, most } = latency(of);
