@@ -173,6 +173,45 @@ fn an_answer_waits_for_a_tick_but_not_for_ever() {
 }
 
 #[test]
+fn whoever_waits_for_a_tick_finds_its_rejects_and_what_is_counted_of_it() {
+    let definition =
+        format!("{SHOP}  rejects: {{files: rejects}}\n  conflicts: {{files: conflicts}}\n");
+    let text = definition.replace("{files: none, kind", "{http: {}, kind");
+    let definition = Definition::parse(&text, "shop.yaml").expect("it is right");
+    let mut builder = Engine::builder(&definition).http("127.0.0.1:0").workers(2);
+    for output in ["profiles", "rejects", "conflicts"] {
+        builder = builder.output(output, drop);
+    }
+    let running = builder.start().expect("it starts");
+    let address = running.http().expect("it is served");
+    for round in 1..=20 {
+        let rows = "{\"email\": \"ada@example.com\", \"amount\": 1}\n{\"email\": \"b@example.com\", \"amount\": \"many\"}\n";
+        let posted = post(address, "/v1/sources/orders", rows);
+        let tick = posted.header("selfsame-tick").expect("a tick").to_owned();
+        let asked = |path: &str| {
+            let answer = get(address, &format!("{path}?after={tick}&timeout=30000"));
+            assert_eq!(answer.status, 200, "{path}");
+            answer.json()
+        };
+        let reasons = &asked("/v1/rejects")["reasons"];
+        assert_eq!(reasons.as_array().map(Vec::len), Some(1), "{reasons}");
+        assert_eq!(reasons[0]["rows"], round, "{reasons}");
+        let examples = reasons[0]["examples"].as_array().map(Vec::len);
+        assert_eq!(examples, Some(5.min(round)), "{reasons}");
+        let status = asked("/v1/status");
+        let source = &status["sources"][0];
+        assert_eq!((&source["rows"], &source["rejected"]), (&json!(2 * round), &json!(round)));
+        assert_eq!(asked("/v1/conflicts")["conflicts"], json!([]));
+    }
+    for path in ["/v1/status", "/v1/rejects", "/v1/conflicts"] {
+        let refused = |query: &str| get(address, &format!("{path}?{query}")).refusal();
+        let late = Some(&(409, "not_reached".to_owned()));
+        assert_eq!(Some(&refused("after=9999999999999&timeout=1")), late, "{path}");
+        assert_eq!(refused("befor=1"), (400, "bad_parameter".to_owned()), "{path}");
+    }
+}
+
+#[test]
 fn large_profiles_are_answered_few_at_once() {
     let mut shop = Shop::open();
     let long = format!("{}@example.com", "a".repeat(400_000));

@@ -66,7 +66,21 @@ pub fn in_path(path: Result<Path<String>, PathRejection>) -> Result<String, Deni
     path.map(|Path(part)| part).map_err(|rejection| Denial::bad_path(&rejection))
 }
 
+/// Which tick is waited for, where nothing else is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitQuery {
+    pub after: Option<Tick>,
+    pub timeout: Option<u64>,
+}
+
 impl ReadQuery {
+    pub async fn wait(&self, handles: &Handles) -> Result<(), Denial> {
+        WaitQuery { after: self.after, timeout: self.timeout }.wait(handles).await
+    }
+}
+
+impl WaitQuery {
     /// Waits until the tick is published that the answer has to have reached.
     pub async fn wait(&self, handles: &Handles) -> Result<(), Denial> {
         let Some(after) = self.after else { return Ok(()) };

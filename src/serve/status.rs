@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::noted::NoQuery;
-use super::profiles::{at, parameters};
+use super::profiles::{WaitQuery, at, parameters};
 use super::served_plan::is_added;
 use crate::metrics::SourceCounts;
 use crate::plan::{Kind, Publish};
@@ -23,9 +22,9 @@ pub fn routes() -> Router<SharedHandles> {
 
 async fn status(
     State(handles): State<SharedHandles>,
-    query: Result<Query<NoQuery>, QueryRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
-    parameters(query)?;
+    parameters(query)?.wait(&handles).await?;
     let (tick, people) = handles.source()?.read(|view| (view.tick(), view.people()));
     let is_ready = handles.ready().is_ok();
     let plan = &handles.plan;
