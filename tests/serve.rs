@@ -298,6 +298,27 @@ fn garbage_and_silence_stop_nobody() {
 }
 
 #[test]
+fn whoever_speaks_another_http_is_told_so() {
+    let shop = Shop::open();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = [&preface[..], b"\0\0\0\x04\0\0\0\0\0"].concat();
+    for part in [settings.len(), preface.len(), 23, 18, 14, 3, 1] {
+        let mut stream = connect(shop.address);
+        for sent in settings.chunks(part) {
+            // It may have been refused by then.
+            let _ = stream.write_all(sent);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let refused = answer(&mut stream).refusal();
+        assert_eq!(refused, (400, "bad_request".to_owned()), "{part} bytes at a time");
+    }
+    // What only begins like it is no request, either.
+    let mut stream = connect(shop.address);
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nXX").expect("it is sent");
+    assert_eq!(answer(&mut stream).refusal(), (400, "bad_request".to_owned()));
+}
+
+#[test]
 fn an_address_that_is_taken_or_open_to_others_is_told_before_anything_starts() {
     let shop = Shop::open();
     let definition = Definition::parse(SHOP, "shop.yaml").expect("it is right");
