@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, channel};
 
-use client::{answer, connect, get, post, request};
+use client::{answer, connect, get, gzipped, post, request};
 use selfsame::{ChangelogRecord, Definition, Engine, Running};
 use serde_json::{Value, json};
 
@@ -248,6 +248,17 @@ fn many_are_answered_at_once_each_for_itself() {
     let many = json!({"ids": vec!["email:x"; 1001]}).to_string();
     assert_eq!(refused(&many), (413, "too_many".to_owned()));
     assert_eq!(refused(&" ".repeat(2 << 20)), (413, "too_large".to_owned()));
+    // Gzipped it is the same, within the same bounds, whatever else is said of it.
+    for headers in [&[][..], &[("content-encoding", "gzip")]] {
+        let sent = |body: &[u8]| request(shop.address, "POST", "/v1/profiles:batch", headers, body);
+        assert_eq!(sent(&gzipped(ids.to_string().as_bytes())).json(), answer);
+        let large = gzipped(&vec![b' '; 200 << 20]);
+        assert!(large.len() < 1 << 20, "it may be sent: {}", large.len());
+        assert_eq!(sent(&large).refusal(), (413, "too_large".to_owned()));
+        let broken = &gzipped(ids.to_string().as_bytes())[..20];
+        assert_eq!(sent(broken).refusal(), (400, "bad_body".to_owned()));
+        assert_eq!(sent(&gzipped(b"no json")).refusal(), (400, "bad_body".to_owned()));
+    }
 }
 
 #[test]

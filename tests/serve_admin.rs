@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use client::{Answer, answer, connect, get, post, request};
+use client::{Answer, answer, connect, get, gzipped, post, request};
 use selfsame::{Control, Definition, Engine};
 use serde_json::{Value, json};
 
@@ -161,6 +161,9 @@ fn a_definition_is_looked_at_and_then_takes_the_place_of_the_one_that_runs() {
     let would = post(shop.address, "/v1/definition?dry_run=true", &next);
     assert_eq!(would.status, 200, "{}", String::from_utf8_lossy(&would.body));
     let would = would.json();
+    let path = "/v1/definition?dry_run=true";
+    let packed = request(shop.address, "POST", path, &[], &gzipped(next.as_bytes()));
+    assert_eq!(packed.json()["changes"], would["changes"]);
     assert_eq!(would["changes"], json!([{"of": "segment", "name": "big", "change": "changed"}]));
     let difference = &would["difference"]["segments"][0];
     assert_eq!(
@@ -229,11 +232,12 @@ fn a_decision_is_a_row_of_the_source_that_decisions_are_taken_from() {
     assert_ne!(ada, phone);
     let decide = |left: &str, right: &str, decision: &str| {
         let body = json!({"left": left, "right": right, "decision": decision});
-        let answer = post(shop.address, "/v1/decisions", &body.to_string());
-        assert_eq!(
-            (answer.status, answer.json()),
-            (200, json!({"accepted": 1, "source": "rulings"}))
-        );
+        let body = body.to_string();
+        for body in [gzipped(body.as_bytes()), body.into_bytes()] {
+            let answer = request(shop.address, "POST", "/v1/decisions", &[], &body);
+            let expected = (200, json!({"accepted": 1, "source": "rulings"}));
+            assert_eq!((answer.status, answer.json()), expected);
+        }
     };
     let is_one = |yes: bool| {
         shop.until("/v1/segments", |answer| answer.json()["people"] == if yes { 1 } else { 2 });

@@ -56,6 +56,7 @@ mod tls;
 #[cfg(feature = "otel")]
 mod traced;
 mod trusted;
+mod unpack;
 mod unread;
 #[cfg(test)]
 mod unserved;
