@@ -78,6 +78,11 @@ impl Counts {
         }
     }
 
+    /// How many rows this worker has read.
+    pub fn rows_read(&self) -> u64 {
+        self.sources.iter().map(|of| of.rows).sum()
+    }
+
     /// What was counted of rows that were read: it does not follow from what operators keep.
     pub fn of_rows(&self) -> Counts {
         let (sources, rejects) = (self.sources.clone(), self.rejects.clone());

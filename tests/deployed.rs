@@ -178,7 +178,16 @@ fn the_parts_of_the_cluster_fit_together() {
     assert!(text.contains(&format!("name: workers, port: {workers}")));
     let http = one(r"name: http, containerPort: (\d+)", &text);
     assert_eq!(one(r"--http 0\.0\.0\.0:(\d+)", &text), http);
-    for named in found(r"--(?:data|hosts) (/[a-z-/]+)", &text) {
+    // Whoever waits for one process to be ready before another one starts, or is replaced, waits for ever.
+    assert_eq!(one(r"(?m)^  podManagementPolicy: (\w+)$", &text), "Parallel");
+    assert_eq!(one(r"(?m)^  updateStrategy: \{type: (\w+)\}$", &text), "OnDelete");
+    // What all have to see is no pod's own; `tests/s3` starts them as they are started there.
+    assert!(one(r"--data (\S+)", &text).starts_with("s3://"), "{text}");
+    for secret in found(r"(?:secretName|secretRef: \{name): ([\w-]+)", &text) {
+        assert!(text.contains(&format!("kubectl create secret generic {secret} ")), "{secret}");
+    }
+    let paths = [r"--hosts (/[a-z-/]+)", r"XDG_CACHE_HOME, value: (/[a-z-/]+)"];
+    for named in paths.map(|path| one(path, &text)) {
         let is_mounted =
             found(r"mountPath: (/[a-z-/]+)", &text).iter().any(|of| named.starts_with(of));
         assert!(is_mounted, "{named}");

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, channel};
 
-use client::{answer, connect, get, post, request};
+use client::{answer, connect, get, gzipped, post, request};
 use selfsame::{ChangelogRecord, Definition, Engine, Running};
 use serde_json::{Value, json};
 
@@ -173,6 +173,45 @@ fn an_answer_waits_for_a_tick_but_not_for_ever() {
 }
 
 #[test]
+fn whoever_waits_for_a_tick_finds_its_rejects_and_what_is_counted_of_it() {
+    let definition =
+        format!("{SHOP}  rejects: {{files: rejects}}\n  conflicts: {{files: conflicts}}\n");
+    let text = definition.replace("{files: none, kind", "{http: {}, kind");
+    let definition = Definition::parse(&text, "shop.yaml").expect("it is right");
+    let mut builder = Engine::builder(&definition).http("127.0.0.1:0").workers(2);
+    for output in ["profiles", "rejects", "conflicts"] {
+        builder = builder.output(output, drop);
+    }
+    let running = builder.start().expect("it starts");
+    let address = running.http().expect("it is served");
+    for round in 1..=20 {
+        let rows = "{\"email\": \"ada@example.com\", \"amount\": 1}\n{\"email\": \"b@example.com\", \"amount\": \"many\"}\n";
+        let posted = post(address, "/v1/sources/orders", rows);
+        let tick = posted.header("selfsame-tick").expect("a tick").to_owned();
+        let asked = |path: &str| {
+            let answer = get(address, &format!("{path}?after={tick}&timeout=30000"));
+            assert_eq!(answer.status, 200, "{path}");
+            answer.json()
+        };
+        let reasons = &asked("/v1/rejects")["reasons"];
+        assert_eq!(reasons.as_array().map(Vec::len), Some(1), "{reasons}");
+        assert_eq!(reasons[0]["rows"], round, "{reasons}");
+        let examples = reasons[0]["examples"].as_array().map(Vec::len);
+        assert_eq!(examples, Some(5.min(round)), "{reasons}");
+        let status = asked("/v1/status");
+        let source = &status["sources"][0];
+        assert_eq!((&source["rows"], &source["rejected"]), (&json!(2 * round), &json!(round)));
+        assert_eq!(asked("/v1/conflicts")["conflicts"], json!([]));
+    }
+    for path in ["/v1/status", "/v1/rejects", "/v1/conflicts"] {
+        let refused = |query: &str| get(address, &format!("{path}?{query}")).refusal();
+        let late = Some(&(409, "not_reached".to_owned()));
+        assert_eq!(Some(&refused("after=9999999999999&timeout=1")), late, "{path}");
+        assert_eq!(refused("befor=1"), (400, "bad_parameter".to_owned()), "{path}");
+    }
+}
+
+#[test]
 fn large_profiles_are_answered_few_at_once() {
     let mut shop = Shop::open();
     let long = format!("{}@example.com", "a".repeat(400_000));
@@ -209,6 +248,17 @@ fn many_are_answered_at_once_each_for_itself() {
     let many = json!({"ids": vec!["email:x"; 1001]}).to_string();
     assert_eq!(refused(&many), (413, "too_many".to_owned()));
     assert_eq!(refused(&" ".repeat(2 << 20)), (413, "too_large".to_owned()));
+    // Gzipped it is the same, within the same bounds, whatever else is said of it.
+    for headers in [&[][..], &[("content-encoding", "gzip")]] {
+        let sent = |body: &[u8]| request(shop.address, "POST", "/v1/profiles:batch", headers, body);
+        assert_eq!(sent(&gzipped(ids.to_string().as_bytes())).json(), answer);
+        let large = gzipped(&vec![b' '; 200 << 20]);
+        assert!(large.len() < 1 << 20, "it may be sent: {}", large.len());
+        assert_eq!(sent(&large).refusal(), (413, "too_large".to_owned()));
+        let broken = &gzipped(ids.to_string().as_bytes())[..20];
+        assert_eq!(sent(broken).refusal(), (400, "bad_body".to_owned()));
+        assert_eq!(sent(&gzipped(b"no json")).refusal(), (400, "bad_body".to_owned()));
+    }
 }
 
 #[test]
@@ -256,6 +306,27 @@ fn garbage_and_silence_stop_nobody() {
     assert_eq!(answer(&mut silent[0]).status, 400);
     // The run ends though they are still there.
     assert_eq!(shop.running.stop().expect("it ends").people(), 1);
+}
+
+#[test]
+fn whoever_speaks_another_http_is_told_so() {
+    let shop = Shop::open();
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let settings = [&preface[..], b"\0\0\0\x04\0\0\0\0\0"].concat();
+    for part in [settings.len(), preface.len(), 23, 18, 14, 3, 1] {
+        let mut stream = connect(shop.address);
+        for sent in settings.chunks(part) {
+            // It may have been refused by then.
+            let _ = stream.write_all(sent);
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+        let refused = answer(&mut stream).refusal();
+        assert_eq!(refused, (400, "bad_request".to_owned()), "{part} bytes at a time");
+    }
+    // What only begins like it is no request, either.
+    let mut stream = connect(shop.address);
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nXX").expect("it is sent");
+    assert_eq!(answer(&mut stream).refusal(), (400, "bad_request".to_owned()));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::thread::JoinHandle;
 
-use client::{Answer, answer, connect, get, post, request};
+use client::{Answer, answer, connect, get, gzipped, post, request};
 use selfsame::{Control, Definition, Engine};
 use serde_json::{Value, json};
 
@@ -98,6 +98,35 @@ impl Shop {
         answer.json()["profile"]["person"].as_str().expect("an id").to_owned()
     }
 
+    /// What outlives a change of what runs: when the program was started, and how large a segment was, but for its last size.
+    fn history(&self) -> (Value, Vec<Value>) {
+        let started =
+            self.until("/v1/status", |answer| answer.status == 200).json()["started"].clone();
+        let segment = self.until("/v1/segments/big", |answer| answer.status == 200).json();
+        let mut sizes = segment["sizes"].as_array().expect("a list").clone();
+        sizes.pop();
+        (started, sizes)
+    }
+
+    /// Another row, in another second than what was before.
+    fn goes_on(&self) {
+        std::thread::sleep(std::time::Duration::from_millis(1_100));
+        self.order(json!([{"email": "dan@example.com", "amount": 1}]));
+        self.until("/v1/segments/big", |answer| {
+            answer.json()["sizes"].as_array().is_some_and(|of| of.len() > 1)
+        });
+    }
+
+    /// What was known of it before a change is known yet, and all that counts has begun anew.
+    #[track_caller]
+    fn goes_on_from(&self, (started, sizes): (Value, Vec<Value>)) {
+        let now = self.history();
+        assert_eq!(now.0, started);
+        assert!(!sizes.is_empty() && now.1.starts_with(&sizes), "{sizes:?}, and then {:?}", now.1);
+        let status = get(self.address, "/v1/status").json();
+        assert!(status["counted_since"].as_str() > status["started"].as_str(), "{status}");
+    }
+
     fn sizes(&self) -> Value {
         get(self.address, "/v1/segments").json()["segments"].clone()
     }
@@ -132,6 +161,9 @@ fn a_definition_is_looked_at_and_then_takes_the_place_of_the_one_that_runs() {
     let would = post(shop.address, "/v1/definition?dry_run=true", &next);
     assert_eq!(would.status, 200, "{}", String::from_utf8_lossy(&would.body));
     let would = would.json();
+    let path = "/v1/definition?dry_run=true";
+    let packed = request(shop.address, "POST", path, &[], &gzipped(next.as_bytes()));
+    assert_eq!(packed.json()["changes"], would["changes"]);
     assert_eq!(would["changes"], json!([{"of": "segment", "name": "big", "change": "changed"}]));
     let difference = &would["difference"]["segments"][0];
     assert_eq!(
@@ -139,8 +171,11 @@ fn a_definition_is_looked_at_and_then_takes_the_place_of_the_one_that_runs() {
         (&json!(1), &json!(2), &json!(1))
     );
     assert_eq!(shop.sizes(), json!([{"name": "big", "size": 1}]), "nothing was done");
+    shop.goes_on();
+    let before = shop.history();
     let done = post(shop.address, "/v1/definition", &next).json();
-    assert_eq!((&done["changes"], &done["rows"]), (&would["changes"], &json!(2)));
+    assert_eq!((&done["changes"], &done["rows"]), (&would["changes"], &json!(3)));
+    shop.goes_on_from(before);
     shop.until("/v1/segments", |answer| {
         answer.status == 200 && answer.json()["segments"][0]["size"] == 2
     });
@@ -167,6 +202,8 @@ fn a_person_is_forgotten_by_id_or_identifier() {
         (&json!({"orders": 2}), &json!(false))
     );
     assert_eq!(shop.person("email:ada@example.com"), ada, "nothing was done");
+    shop.goes_on();
+    let before = shop.history();
     let done = post(shop.address, "/v1/profiles/device:a:b%2Fc:forget?suppress=true", "").json();
     assert_eq!(done["person"], json!(ada));
     assert_eq!(
@@ -174,6 +211,7 @@ fn a_person_is_forgotten_by_id_or_identifier() {
         (&json!(true), &json!(true), &json!({"orders": 2}))
     );
     assert_eq!(get(shop.address, "/v1/profiles/email:ada@example.com").status, 404);
+    shop.goes_on_from(before);
     // Who is kept from coming back does not, and the others are there.
     shop.order(json!([{"email": "ada@example.com", "amount": 1}, {"email": "cid@example.com", "amount": 1}]));
     shop.person("email:cid@example.com");
@@ -194,11 +232,12 @@ fn a_decision_is_a_row_of_the_source_that_decisions_are_taken_from() {
     assert_ne!(ada, phone);
     let decide = |left: &str, right: &str, decision: &str| {
         let body = json!({"left": left, "right": right, "decision": decision});
-        let answer = post(shop.address, "/v1/decisions", &body.to_string());
-        assert_eq!(
-            (answer.status, answer.json()),
-            (200, json!({"accepted": 1, "source": "rulings"}))
-        );
+        let body = body.to_string();
+        for body in [gzipped(body.as_bytes()), body.into_bytes()] {
+            let answer = request(shop.address, "POST", "/v1/decisions", &[], &body);
+            let expected = (200, json!({"accepted": 1, "source": "rulings"}));
+            assert_eq!((answer.status, answer.json()), expected);
+        }
     };
     let is_one = |yes: bool| {
         shop.until("/v1/segments", |answer| answer.json()["people"] == if yes { 1 } else { 2 });

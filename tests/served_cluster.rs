@@ -219,6 +219,11 @@ fn the_first_process_counts_what_all_of_them_read_and_reject() {
     let own = [&first, &second]
         .map(|address| sum(&get(address, "/metrics").1, "selfsame_source_rows_rejected_total"));
     assert!(own.iter().all(|rows| (1.0..32.0).contains(rows)), "each has a share: {own:?}");
+    // What is rejected is known by its examples, too; how many rows the other process has read it says a little later.
+    one.until("all have told what they counted", |_| {
+        let said = get(&first, "/v1/status").1;
+        ["\"rejected\":32,\"rows\":248", "\"identifiers\":201,"].iter().all(|of| said.contains(of))
+    });
     let (status, text) = get(&first, "/v1/status");
     let told: Value = serde_json::from_str(&text).expect("JSON");
     let read = &told["sources"][1];

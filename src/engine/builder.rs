@@ -23,7 +23,7 @@ use crate::serve::{self, Administration, CurrentRouter, Handles, Published, Serv
 use crate::sink::{ChangelogRecord, ProgramFunction};
 use crate::source::Memory;
 use crate::store::{Recovered, StoreError};
-use crate::time::Tick;
+use crate::time::{Tick, wall_clock};
 
 /// Runs definitions.
 ///
@@ -269,6 +269,7 @@ impl EngineBuilder {
         let run = Run::start(of_plan, options, finish, stoppable, attached, functions, observer)?;
         in_force::note(run.view(), &self.definition);
         let of_port = bound.as_ref().map(|bound| (bound.closing(), bound.keys()));
+        let started = run.view().live.as_ref().map_or_else(wall_clock, |live| live.started);
         let administered = AdministeredEngine::default();
         let administration: Arc<dyn Administration> = Arc::new(administered.clone());
         let served = move |view: &RunView, published: Option<Arc<Published>>| {
@@ -284,6 +285,7 @@ impl EngineBuilder {
                 keys,
                 plan,
                 clock,
+                started,
                 stored,
                 published,
                 posts,

@@ -49,7 +49,7 @@ impl Buckets {
     }
 
     pub fn counts(&self) -> BucketCounts {
-        let bounds = self.bounds.iter().map(Duration::as_secs_f64).chain([f64::MAX]);
+        let bounds = self.bounds.iter().map(Duration::as_secs_f64).chain([f64::INFINITY]);
         let counts = self.counts.iter().map(|count| count.load(Ordering::Relaxed));
         let buckets: Vec<(f64, u64)> = bounds.zip(counts).collect();
         let count = buckets.iter().map(|(_, count)| count).sum();
@@ -79,7 +79,7 @@ mod tests {
         buckets.record(Duration::from_secs(3_600), 2);
         let counted = buckets.counts();
         let counts: Vec<_> = counted.buckets.into_iter().filter(|(_, count)| *count > 0).collect();
-        assert_eq!(counts, [(0.12, 3), (0.15, 1), (f64::MAX, 2)]);
+        assert_eq!(counts, [(0.12, 3), (0.15, 1), (f64::INFINITY, 2)]);
         assert_eq!((counted.count, counted.sum), (6, 7_200.480_001));
     }
 }

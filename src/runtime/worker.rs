@@ -16,6 +16,7 @@ use super::process::{HandedOver, Process};
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
 use super::stop::StopCause;
+use crate::metrics::Counts;
 use crate::source::Ticket;
 use crate::time::{Tick, wall_clock};
 
@@ -55,6 +56,8 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     let tells_first = index >= process.workers && index % process.workers == 0;
     let tells_first = tells_first && process.is_served;
     let mut told_first = None;
+    let tell = |counts: &Counts| process.live.tell(index % process.workers, counts);
+    let (mut told_read, mut told_before) = (0, 0);
     // The ticks that had been taken from the inbox when this worker last requested one.
     let mut requested: Option<u64> = None;
     let mut stop_told = false;
@@ -111,6 +114,12 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             leader.settle(process, &dataflow);
             leader.announced.take().into_iter().for_each(|request| requests.send(request));
         }
+        // Whoever is shown what became of a row finds it counted.
+        let read = dataflow.counts.borrow().rows_read();
+        if process.is_served && read > told_read {
+            told_read = read;
+            tell(&dataflow.counts.borrow());
+        }
         let is_more = supply == Supply::More;
         worker.step_or_park(Some(if is_more { Duration::ZERO } else { timeout }));
         dataflow.follow();
@@ -139,6 +148,10 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             store.checkpoints.save(store.checkpoints.of(tick, at), index, &dataflow.savers);
             requests.send(Request::Saved);
         }
+        if process.is_served && committable > told_before {
+            told_before = committable;
+            tell(&dataflow.counts.borrow());
+        }
         writers.allow(committable);
         let complete = |tick| !dataflow.complete.less_equal(&tick);
         while let Some(arrivals) = dataflow.inbox.borrow_mut().take_complete(complete) {
@@ -153,7 +166,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         if shared.elapsed() >= SHARING {
             shared = Instant::now();
             latencies.share(&process.amounts.latencies);
-            process.live.tell(index % process.workers, &dataflow.counts.borrow());
+            tell(&dataflow.counts.borrow());
             let share = tells_first.then(|| process.live.share());
             if let Some(share) = share.filter(|share| told_first.as_ref() != Some(share)) {
                 requests.send(Request::Share(index / process.workers, Box::new(share.clone())));

@@ -1,5 +1,6 @@
-//! The body of a request, taken in whole: bounded in bytes and in time.
+//! The body of a request, taken in whole and unpacked: bounded in bytes and in time.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -7,15 +8,20 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 use super::denial::Denial;
+use super::unpack::unpacked;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// All of a body, of so many bytes at most.
+/// All of a body, gzipped or not: of so many bytes at most, as it comes and unpacked.
 pub async fn whole(body: Body, most: usize) -> Result<Bytes, Denial> {
     let read = tokio::time::timeout(PATIENCE, to_bytes(body, most)).await;
     match read.map_err(|_| Denial::slow_body(PATIENCE))? {
-        Ok(bytes) => Ok(bytes),
+        Ok(bytes) => match unpacked(&bytes, most) {
+            Ok(Cow::Borrowed(_)) => Ok(bytes),
+            Ok(Cow::Owned(unpacked)) => Ok(unpacked.into()),
+            Err(unpackable) => Err(unpackable.denial("a body", most)),
+        },
         Err(error) if is_too_long(&error) => Err(Denial::too_large("a body", most)),
         Err(error) => Err(Denial::broken_body(&error)),
     }

@@ -17,7 +17,7 @@ use crate::runtime::{Clock, SharedLive, Stop};
 use crate::sink::{Catalog, Failure, Json};
 use crate::source::Posts;
 use crate::store::Recovered;
-use crate::time::Tick;
+use crate::time::{Micros, Tick};
 
 /// Which process of a run it is.
 #[derive(Clone, Debug)]
@@ -46,6 +46,8 @@ pub struct Served {
     pub process: ServedProcess,
     pub plan: Arc<Plan>,
     pub clock: Clock,
+    /// When the program was started to run; what counts, and since when, may have changed since.
+    pub started: Micros,
     pub administration: Arc<dyn Administration>,
     pub keys: Arc<KeysInForce>,
     /// What holds the data folder, for as long as the run does; `None`: nothing is stored.
@@ -102,10 +104,14 @@ impl Handles {
 
     /// Another run has taken the place of this one: who follows goes on there.
     pub fn is_replaced_by(&self, next: &SharedHandles) {
-        if let (Some(before), Some(published)) = (&self.published, &next.published)
-            && self.catalog.outputs.iter().eq(next.catalog.outputs.iter())
-        {
-            published.recent.go_on(&before.recent, &self.catalog);
+        if let (Some(before), Some(published)) = (&self.published, &next.published) {
+            if self.catalog.outputs.iter().eq(next.catalog.outputs.iter()) {
+                published.recent.go_on(&before.recent, &self.catalog);
+            }
+            let own = &self.plan.segments;
+            let known = next.plan.segments.iter();
+            let known = known.map(|of| own.iter().position(|before| before.name == of.name));
+            published.sizes.go_on(&before.sizes, &known.collect::<Vec<_>>());
         }
         self.next.send_replace(Some(Arc::clone(next)));
     }

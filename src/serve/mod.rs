@@ -56,6 +56,7 @@ mod tls;
 #[cfg(feature = "otel")]
 mod traced;
 mod trusted;
+mod unpack;
 mod unread;
 #[cfg(test)]
 mod unserved;
@@ -170,7 +171,7 @@ pub fn router(handles: &SharedHandles) -> Router {
     let reads = reads.into_iter().fold(Router::new(), Router::merge);
     let mut reads = reads.with_state(handles.clone());
     if let Some(live) = &handles.live {
-        reads = reads.merge(metrics::router(&handles.plan, live));
+        reads = reads.merge(metrics::router(&handles.plan, live, handles.started));
     }
     let reads = until_the_end(reads, &handles.closing);
     let limiter = Limiter::new(&keys, handles.plan.http.limits);

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::profiles::{at, no_cursor, page_length, parameters};
-use super::reject_examples::RejectGroup;
+use super::profiles::{WaitQuery, at, no_cursor, page_length, parameters};
+use super::reject_examples::{NotedRejects, RejectGroup};
 use crate::plan::Publish;
 use crate::sink::{Record, RecordKey};
+use crate::time::Tick;
 
 /// Conflicts of a page, unless it is said, and at most.
 const PAGE: [usize; 2] = [100, 1_000];
@@ -27,12 +28,8 @@ pub fn routes() -> Router<SharedHandles> {
     Router::new().route("/v1/rejects", get(rejects)).route("/v1/conflicts", get(conflicts))
 }
 
-/// Rejects of a group: how many, where that is counted, and examples.
-type ToldRejects = (RejectGroup, Option<u64>, Vec<Box<RawValue>>);
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoQuery {}
+/// Rejects of a group: how many, and examples.
+type ToldRejects = (RejectGroup, u64, Vec<Box<RawValue>>);
 
 /// The value of a record, as outputs have it.
 fn value(handles: &Handles, record: &Record) -> Box<RawValue> {
@@ -49,21 +46,24 @@ fn output(handles: &Handles, publish: Publish) -> Option<&str> {
 
 async fn rejects(
     State(handles): State<SharedHandles>,
-    query: Result<Query<NoQuery>, QueryRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
-    parameters(query)?;
+    parameters(query)?.wait(&handles).await?;
     let published = handles.source()?;
+    // What follows is of this tick at least.
+    let tick = published.tick();
     let live = handles.live.as_ref();
     let counts = live.map(|live| live.all_shares().counts.rejects).unwrap_or_default();
     let mut groups: Vec<ToldRejects> = Vec::new();
     for ((source, code), rows) in counts {
-        groups.push(((RecordKey::Source(source), code), Some(rows), Vec::new()));
+        groups.push(((RecordKey::Source(source), code), rows, Vec::new()));
     }
-    for (group, examples) in published.rejects.all() {
+    for NotedRejects { group, told, examples } in published.rejects.all() {
         let values = examples.iter().map(|record| value(&handles, record)).collect();
         match groups.iter_mut().find(|(known, ..)| *known == group) {
-            Some((.., held)) => *held = values,
-            None => groups.push((group, None, values)),
+            // What another process has counted comes a little later than what it rejected.
+            Some((_, rows, held)) => (*rows, *held) = (told.max(*rows), values),
+            None => groups.push((group, told, values)),
         }
     }
     let groups: Vec<Value> = groups
@@ -74,7 +74,6 @@ async fn rejects(
         })
         .collect();
     let output = output(&handles, Publish::Rejects);
-    let tick = published.tick();
     Ok(at(tick, Json(json!({"tick": tick, "output": output, "reasons": groups})).into_response()))
 }
 
@@ -85,6 +84,8 @@ struct ConflictQuery {
     /// The number of the last conflict of the page before.
     cursor: Option<u64>,
     limit: Option<usize>,
+    after: Option<Tick>,
+    timeout: Option<u64>,
 }
 
 fn kind(key: &RecordKey) -> &'static str {
@@ -100,7 +101,7 @@ async fn conflicts(
     State(handles): State<SharedHandles>,
     query: Result<Query<ConflictQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
-    let ConflictQuery { kind: wanted, cursor, limit } = parameters(query)?;
+    let ConflictQuery { kind: wanted, cursor, limit, after, timeout } = parameters(query)?;
     if let Some(other) = wanted.as_deref().filter(|wanted| !KINDS.contains(wanted)) {
         let message = format!("there is no kind of conflicts '{other}'");
         let remedy = format!("there are: {}", KINDS.join(", "));
@@ -110,11 +111,12 @@ async fn conflicts(
     if let Some(cursor) = cursor.filter(|cursor| *cursor > LAST_CURSOR) {
         return Err(no_cursor(format!("{cursor} is no cursor")));
     }
+    WaitQuery { after, timeout }.wait(&handles).await?;
     let published = handles.source()?;
+    let tick = published.tick();
     let page = published
         .conflicts
         .page(cursor, limit, |key| wanted.as_deref().is_none_or(|wanted| wanted == kind(key)));
-    let tick = published.tick();
     let conflicts: Vec<Value> = page
         .conflicts
         .iter()

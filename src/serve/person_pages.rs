@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::profiles::{ReadQuery, at, no_cursor, page_length, parameters, person_id};
+use super::profiles::{WaitQuery, at, no_cursor, page_length, parameters, person_id};
 use crate::row::IdentifierHash;
 use crate::time::Tick;
 
@@ -50,7 +50,7 @@ impl PersonPageQuery {
         });
         let behind = behind.transpose()?;
         let limit = page_length(limit, PAGE, what)?;
-        ReadQuery { attributes: None, after, timeout }.wait(handles).await?;
+        WaitQuery { after, timeout }.wait(handles).await?;
         Ok(AskedPage { behind, limit, what })
     }
 }

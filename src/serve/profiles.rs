@@ -27,14 +27,44 @@ pub fn routes() -> Router<SharedHandles> {
 }
 
 /// What may be asked for beside whom.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
+#[serde(try_from = "Vec<(String, String)>")]
 pub struct ReadQuery {
-    pub attributes: Option<String>,
+    /// As they were sent, each time.
+    pub attributes: Option<Vec<String>>,
     /// A tick that the answer has to have reached.
     pub after: Option<Tick>,
     /// How long to wait for it, in milliseconds.
     pub timeout: Option<u64>,
+}
+
+/// By hand, since one of them may be given several times.
+impl TryFrom<Vec<(String, String)>> for ReadQuery {
+    type Error = String;
+
+    fn try_from(pairs: Vec<(String, String)>) -> Result<Self, String> {
+        let mut query = ReadQuery::default();
+        for (name, value) in pairs {
+            let number = match &*name {
+                "attributes" => {
+                    query.attributes.get_or_insert_default().push(value);
+                    continue;
+                }
+                "after" => &mut query.after,
+                "timeout" => &mut query.timeout,
+                _ => {
+                    return Err(format!(
+                        "there is no '{name}': there are attributes, after, timeout"
+                    ));
+                }
+            };
+            let read = value.parse::<u64>().map_err(|error| format!("{name}: {error}"))?;
+            if number.replace(read).is_some() {
+                return Err(format!("{name} is given twice"));
+            }
+        }
+        Ok(query)
+    }
 }
 
 /// Parameters as they were sent, or what is wrong with them.
@@ -66,7 +96,21 @@ pub fn in_path(path: Result<Path<String>, PathRejection>) -> Result<String, Deni
     path.map(|Path(part)| part).map_err(|rejection| Denial::bad_path(&rejection))
 }
 
+/// Which tick is waited for, where nothing else is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitQuery {
+    pub after: Option<Tick>,
+    pub timeout: Option<u64>,
+}
+
 impl ReadQuery {
+    pub async fn wait(&self, handles: &Handles) -> Result<(), Denial> {
+        WaitQuery { after: self.after, timeout: self.timeout }.wait(handles).await
+    }
+}
+
+impl WaitQuery {
     /// Waits until the tick is published that the answer has to have reached.
     pub async fn wait(&self, handles: &Handles) -> Result<(), Denial> {
         let Some(after) = self.after else { return Ok(()) };

@@ -193,7 +193,7 @@ impl Published {
         self.write(front).bring_in(step);
     }
 
-    /// What outputs were told in a tick that has been published: notes of it what is counted and shown.
+    /// What outputs were told in a tick that is published next: notes of it what is counted and shown.
     pub fn told(&self, records: Vec<Record>) -> Vec<ToldRecord> {
         let [rejects, conflicts] = self.tells;
         if let Some(output) = rejects {

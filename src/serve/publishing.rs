@@ -225,8 +225,9 @@ impl WaitingTicks {
             // However workers came together: a record's place is the same after a restart.
             records.sort_by(|one, other| (one.output, &one.key).cmp(&(other.output, &other.key)));
             let keeper = self.keeper(tick);
-            published.publish(tick, changes);
+            // Whoever waits for the tick finds what was noted of it.
             let told = published.told(records);
+            published.publish(tick, changes);
             let kept = keeper.map(|keeper| (keeper, told.clone()));
             published.recent.add(tick, told);
             last = tick;

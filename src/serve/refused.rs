@@ -1,6 +1,9 @@
 //! What HTTP itself refuses, told as all else is: whatever is no request, and a head that is too long, is answered before
 //! any route sees it, by an answer without a body; it gets one on its way out.
 //!
+//! What HTTP/2 begins with is refused likewise: HTTP itself would close the connection without a word, where it knows that
+//! beginning. So its last byte is read as another one, with which it is no request, and is refused as what is none.
+//!
 //! Whoever has sent more than was read is told before the connection is closed: it is read on for a while, and dropped,
 //! since a connection that is closed with something unread takes its answer along.
 
@@ -19,6 +22,8 @@ use super::denial::Denial;
 use super::places::ConnectionPlace;
 use super::unread::UnreadInput;
 
+/// Of RFC 9113, section 3.4.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long, and how much, is read that nobody wants, so that an answer arrives.
 const READ_ON: Duration = Duration::from_secs(2);
 const READ_ON_BYTES: usize = 64 << 20;
@@ -28,6 +33,8 @@ pub struct RefusingStream<S> {
     stream: S,
     place: Arc<ConnectionPlace>,
     unread: UnreadInput,
+    /// How many bytes of what HTTP/2 begins with have come, while nothing else has.
+    preface: Option<usize>,
     /// What takes an answer's place, and how much of it has gone.
     told: Option<(Vec<u8>, usize)>,
     reading_on: Option<ReadingOn>,
@@ -41,7 +48,19 @@ struct ReadingOn {
 
 impl<S> RefusingStream<S> {
     pub fn new(stream: S, place: Arc<ConnectionPlace>, unread: UnreadInput) -> Self {
-        RefusingStream { stream, place, unread, told: None, reading_on: None }
+        RefusingStream { stream, place, unread, preface: Some(0), told: None, reading_on: None }
+    }
+
+    /// Looks at the first bytes that come: HTTP does not know by its whole preface that somebody speaks HTTP/2.
+    fn look(&mut self, read: &mut [u8]) {
+        let Some(known) = self.preface else { return };
+        let rest = &PREFACE[known..];
+        let length = rest.len().min(read.len());
+        self.preface = (rest[..length] == read[..length]).then_some(known + length);
+        if self.preface == Some(PREFACE.len()) {
+            read[length - 1] = 0;
+            self.preface = None;
+        }
     }
 
     /// Notes whether the client takes what is sent.
@@ -60,7 +79,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for RefusingStream<S> {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        let before = into.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, into);
+        if read.is_ready() {
+            self.look(&mut into.filled_mut()[before..]);
+        }
+        read
     }
 }
 

@@ -13,9 +13,22 @@ const GROUPS: usize = 4_096;
 /// Where a reject is from, and the first of its reasons.
 pub type RejectGroup = (RecordKey, String);
 
-/// The latest rejects of each group, newest first.
+/// How many rejects of each group were told, and the latest of them, newest first.
 #[derive(Default)]
-pub struct RejectExamples(Mutex<BTreeMap<RejectGroup, VecDeque<Arc<Record>>>>);
+pub struct RejectExamples(Mutex<BTreeMap<RejectGroup, HeldRejects>>);
+
+#[derive(Default)]
+struct HeldRejects {
+    told: u64,
+    examples: VecDeque<Arc<Record>>,
+}
+
+/// What was told of a group.
+pub struct NotedRejects {
+    pub group: RejectGroup,
+    pub told: u64,
+    pub examples: Vec<Arc<Record>>,
+}
 
 impl RejectExamples {
     /// Looks at the records of a tick. `output` is the one whose records count: another may tell the same.
@@ -33,16 +46,21 @@ impl RejectExamples {
             if groups.len() >= GROUPS && !groups.contains_key(&group) {
                 continue;
             }
-            let examples = groups.entry(group).or_default();
+            let HeldRejects { told, examples } = groups.entry(group).or_default();
+            *told += 1;
             examples.truncate(EXAMPLES - 1);
             examples.push_front(Arc::new(record.clone()));
         }
     }
 
-    pub fn all(&self) -> Vec<(RejectGroup, Vec<Arc<Record>>)> {
+    pub fn all(&self) -> Vec<NotedRejects> {
         let groups = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = groups.iter();
-        all.map(|(group, examples)| (group.clone(), examples.iter().cloned().collect())).collect()
+        let noted = groups.iter().map(|(group, held)| NotedRejects {
+            group: group.clone(),
+            told: held.told,
+            examples: held.examples.iter().cloned().collect(),
+        });
+        noted.collect()
     }
 }
 
@@ -73,16 +91,16 @@ mod tests {
             RecordBody::Is { value: RecordValue::Reject(input), .. } => input.raw.clone(),
             _ => panic!("no reject"),
         };
-        let all: Vec<(RejectGroup, Vec<String>)> = examples
+        let all: Vec<(RejectGroup, u64, Vec<String>)> = examples
             .all()
             .into_iter()
-            .map(|(group, records)| (group, records.iter().map(raw).collect()))
+            .map(|of| (of.group, of.told, of.examples.iter().map(raw).collect()))
             .collect();
         let of = |source, code: &str| (RecordKey::Source(source), code.to_owned());
         let texts = |of: &[&str]| of.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
         let expected = [
-            (of(0, "malformed"), texts(&["99", "98", "97", "96", "95"])),
-            (of(3, "wrong_type"), texts(&["7"])),
+            (of(0, "malformed"), 100, texts(&["99", "98", "97", "96", "95"])),
+            (of(3, "wrong_type"), 1, texts(&["7"])),
         ];
         assert_eq!(all, expected);
     }

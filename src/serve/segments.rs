@@ -6,13 +6,12 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
 use super::person_pages::PersonPageQuery;
-use super::profiles::{ReadQuery, at, in_path, no_person, parameters, person_id, redirect};
+use super::profiles::{WaitQuery, at, in_path, no_person, parameters, person_id, redirect};
 use crate::definition::sql::predicate_terms;
 
 pub fn routes() -> Router<SharedHandles> {
@@ -27,7 +26,7 @@ async fn all(
     State(handles): State<SharedHandles>,
     query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
-    parameters(query)?.read().wait(&handles).await?;
+    parameters(query)?.wait(&handles).await?;
     let segments = &handles.plan.segments;
     let (tick, people, sizes) = handles.read(|view| {
         let sizes: Vec<usize> = (0..segments.len()).map(|segment| view.size(segment)).collect();
@@ -38,20 +37,6 @@ async fn all(
         segments.map(|(segment, size)| json!({"name": segment.name, "size": size})).collect();
     let body = json!({"tick": tick, "people": people, "segments": segments});
     Ok(at(tick, Json(body).into_response()))
-}
-
-/// Which tick is waited for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WaitQuery {
-    after: Option<u64>,
-    timeout: Option<u64>,
-}
-
-impl WaitQuery {
-    fn read(&self) -> ReadQuery {
-        ReadQuery { attributes: None, after: self.after, timeout: self.timeout }
-    }
 }
 
 /// A segment by its name.
@@ -73,7 +58,7 @@ async fn one(
 ) -> Result<Response, Denial> {
     let (name, query) = (in_path(path)?, parameters(query)?);
     let number = number(&handles, &name)?;
-    query.read().wait(&handles).await?;
+    query.wait(&handles).await?;
     let segment = &handles.plan.segments[number];
     let (tick, size) = handles.read(|view| (view.tick(), view.size(number)))?;
     let sizes = handles.source()?.sizes.of(number);
@@ -111,7 +96,7 @@ async fn of_person(
 ) -> Result<Response, Denial> {
     let (written, query) = (in_path(path)?, parameters(query)?);
     let id = person_id(&written)?;
-    query.read().wait(&handles).await?;
+    query.wait(&handles).await?;
     let (tick, known, now) =
         handles.read(|view| (view.tick(), view.profile(id).cloned(), view.whose(id)))?;
     let response = match (known, now) {

@@ -1,11 +1,11 @@
 //! How large segments have been, in bounded memory: samples over all the time that is published, so many at most. Time is
 //! parted into slots, and of each the last sizes are kept. When there is no more room, slots become twice as long.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::time::Tick;
 
-/// SizeSamples at most.
+/// Samples at most.
 const MOST: usize = 512;
 /// How long a slot is at first, in milliseconds, which is what a tick is a number of.
 const SLOT: Tick = 1_000;
@@ -16,8 +16,11 @@ pub struct SegmentSizes(Mutex<SizeSamples>);
 struct SizeSamples {
     slot: Tick,
     /// With the last tick of each slot that said anything.
-    samples: Vec<(Tick, Box<[u32]>)>,
+    samples: Vec<(Tick, Sizes)>,
 }
+
+/// By segment; `None`: there was none of that name yet.
+type Sizes = Box<[Option<u32>]>;
 
 impl SegmentSizes {
     pub fn new() -> Self {
@@ -26,10 +29,40 @@ impl SegmentSizes {
 
     /// A tick is published after which segments have these sizes.
     pub fn note(&self, tick: Tick, sizes: impl Iterator<Item = usize>) {
-        let sizes: Box<[u32]> = sizes.map(|size| u32::try_from(size).unwrap_or(u32::MAX)).collect();
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let SizeSamples { slot, samples } = &mut *held;
+        let sizes = sizes.map(|size| Some(u32::try_from(size).unwrap_or(u32::MAX)));
+        self.held().note(tick, sizes.collect());
+    }
+
+    /// The samples of one segment, oldest first.
+    pub fn of(&self, segment: usize) -> Vec<(Tick, u32)> {
+        let held = self.held();
+        held.samples.iter().filter_map(|(tick, sizes)| Some((*tick, sizes[segment]?))).collect()
+    }
+
+    /// These go on where those of an earlier run end. `known` says which segment of that one each is.
+    pub fn go_on(&self, before: &SegmentSizes, known: &[Option<usize>]) {
+        let (slot, samples) = {
+            let before = before.held();
+            let own = |sizes: &Sizes| known.iter().map(|of| sizes[(*of)?]).collect();
+            let samples = before.samples.iter().map(|(tick, sizes)| (*tick, own(sizes)));
+            (before.slot, samples.collect())
+        };
+        let mut held = self.held();
+        let since = std::mem::replace(&mut *held, SizeSamples { slot, samples });
+        since.samples.into_iter().for_each(|(tick, sizes)| held.note(tick, sizes));
+    }
+
+    fn held(&self) -> MutexGuard<'_, SizeSamples> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SizeSamples {
+    fn note(&mut self, tick: Tick, sizes: Sizes) {
+        let SizeSamples { slot, samples } = self;
         match samples.last_mut() {
+            // An earlier run has told of it; this one comes to where that ended.
+            Some(last) if last.0 > tick => return,
             Some(last) if last.0 / *slot == tick / *slot => *last = (tick, sizes),
             _ => samples.push((tick, sizes)),
         }
@@ -42,12 +75,6 @@ impl SegmentSizes {
                 ticks.get(number) != Some(&ticks[number - 1])
             });
         }
-    }
-
-    /// The samples of one segment, oldest first.
-    pub fn of(&self, segment: usize) -> Vec<(Tick, u32)> {
-        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.samples.iter().map(|(tick, sizes)| (*tick, sizes[segment])).collect()
     }
 }
 
@@ -75,6 +102,23 @@ mod tests {
         assert!(gaps.iter().all(|gap| *gap <= 16_000), "{gaps:?}");
         assert!(kept[0].0 - start <= 16_000, "{kept:?}");
         assert!(kept.iter().all(|(tick, size)| u64::from(*size) == tick % 1_000_000));
+    }
+
+    #[test]
+    fn a_run_that_takes_the_place_of_another_goes_on_with_its_sizes() {
+        let (before, next) = (SegmentSizes::new(), SegmentSizes::new());
+        for (tick, sizes) in [(1_000, [1, 5]), (5_000, [2, 6])] {
+            before.note(tick, sizes.into_iter());
+        }
+        // It reads back what there was, and does not know how that looked then; the last tick is that of both.
+        for (tick, sizes) in [(4_000, [9, 0]), (5_000, [6, 3])] {
+            next.note(tick, sizes.into_iter());
+        }
+        next.go_on(&before, &[Some(1), None]);
+        next.note(4_500, [9, 0].into_iter());
+        next.note(7_000, [7, 4].into_iter());
+        assert_eq!(next.of(0), [(1_000, 5), (5_000, 6), (7_000, 7)]);
+        assert_eq!(next.of(1), [(5_000, 3), (7_000, 4)]);
     }
 
     #[test]

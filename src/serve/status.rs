@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 
 use super::denial::Denial;
 use super::handles::{Handles, SharedHandles};
-use super::noted::NoQuery;
-use super::profiles::{at, parameters};
+use super::profiles::{WaitQuery, at, parameters};
 use super::served_plan::is_added;
 use crate::metrics::SourceCounts;
 use crate::plan::{Kind, Publish};
@@ -23,9 +22,9 @@ pub fn routes() -> Router<SharedHandles> {
 
 async fn status(
     State(handles): State<SharedHandles>,
-    query: Result<Query<NoQuery>, QueryRejection>,
+    query: Result<Query<WaitQuery>, QueryRejection>,
 ) -> Result<Response, Denial> {
-    parameters(query)?;
+    parameters(query)?.wait(&handles).await?;
     let (tick, people) = handles.source()?.read(|view| (view.tick(), view.people()));
     let is_ready = handles.ready().is_ok();
     let plan = &handles.plan;
@@ -36,6 +35,7 @@ async fn status(
         "name": plan.name,
         "version": env!("CARGO_PKG_VERSION"),
         "at": rfc3339(wall_clock()),
+        "started": rfc3339(handles.started),
         "catching_up": !is_ready,
         "processes": handles.process.of,
         "people": people,
@@ -50,7 +50,7 @@ async fn status(
         let share = live.all_shares();
         let counts = &share.counts;
         body.extend([
-            ("started".to_owned(), json!(rfc3339(live.started))),
+            ("counted_since".to_owned(), json!(rfc3339(live.started))),
             ("identifiers".to_owned(), json!(counts.identifiers)),
             ("merges".to_owned(), json!(counts.joined)),
             ("splits".to_owned(), json!(counts.parted)),
@@ -65,7 +65,7 @@ async fn status(
 
 /// How long rows took: how many by the first bound in milliseconds that they kept, which is null beyond all.
 fn latency(counts: &BucketCounts) -> Value {
-    let bound = |seconds: f64| (seconds < f64::MAX).then(|| (seconds * 1e3).round() as u64);
+    let bound = |seconds: f64| seconds.is_finite().then(|| (seconds * 1e3).round() as u64);
     let buckets: Vec<Value> = counts
         .buckets
         .iter()

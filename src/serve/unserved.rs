@@ -48,6 +48,7 @@ pub fn unserved(definition: &str) -> Served {
         keys: KeysInForce::load(&plan.http.keys).expect("they are read"),
         plan,
         clock: Clock::Wall,
+        started: 0,
         stored: None,
         published: None,
         posts: None,

@@ -20,7 +20,7 @@ use super::denial::Denial;
 use super::handles::SharedHandles;
 use super::profile_json::unknown_attribute;
 use super::profiles::{
-    ReadQuery, at, identifier, in_path, no_cursor, no_person, nobody, page_length, parameters,
+    WaitQuery, at, identifier, in_path, no_cursor, no_person, nobody, page_length, parameters,
     person_id, redirect,
 };
 use super::segments;
@@ -183,7 +183,7 @@ pub async fn why(
     query: WhyQuery,
 ) -> Result<Response, Denial> {
     let (after, timeout) = (query.after, query.timeout);
-    ReadQuery { attributes: None, after, timeout }.wait(&handles).await?;
+    WaitQuery { after, timeout }.wait(&handles).await?;
     whose(&handles, &written)?;
     let question = query.question(&handles)?;
     let compute = move |rows: AllRows| {
@@ -208,7 +208,7 @@ impl RowsQuery {
     /// Waits until the tick is published that the answer has to have reached.
     pub async fn wait(&self, handles: &SharedHandles) -> Result<(), Denial> {
         let (after, timeout) = (self.after, self.timeout);
-        ReadQuery { attributes: None, after, timeout }.wait(handles).await
+        WaitQuery { after, timeout }.wait(handles).await
     }
 }
 

@@ -37,6 +37,11 @@ run(async (browser) => {
     }, {}, name);
     await moves('Rows in a second');
     await moves('Rejected in a second');
+    // How soon rows are told of is that of the rows which came while it was looked at, and of all, each said to be so.
+    await moves('Within the target');
+    const [lately, all] = await page.evaluate(() => [...document.querySelectorAll('section.card')].find((of) => of.innerText.startsWith('Latency')).innerText.split('\n').filter((of) => /half took/.test(of)));
+    assert.match(lately, /Of the last \d+ s’s rows half took .* 99 % took /);
+    assert.match(all, /^Of all rows since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC half took /);
     await page.waitForFunction(() => document.querySelector('.tile .spark .curve')?.getAttribute('d').length > 40);
     await picture(page, 'live-1280-light');
     // A segment's size is drawn as it grows: from fewer people, which lie deeper, up to all that there are, at the top.

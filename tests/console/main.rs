@@ -162,7 +162,8 @@ fn what_is_false_or_large_or_long_is_shown_as_it_is_and_what_differs_is_bold() {
     let values = SHOP
         .replace("note: text}", "note: text, vip: boolean, large: number, small: number, price: 'decimal(12,2)', big: integer}")
         .replace("attributes:\n", more)
-        .replace("segments:\n", "segments:\n  chosen: vip\n  dear: price > 12.40\n");
+        .replace("segments:\n", "segments:\n  chosen: vip\n  dear: price > 12.40\n")
+        .replace("{from: {shop: email}}", "{from: {shop: email}, at_most: 1}");
     fs::write(folder.path().join("shop.yaml"), values).expect("room on the disk");
     let (_running, address) = start(folder.path(), &STORED, "127.0.0.1:0");
     let row = |id: &str, email: &str, vip: bool| {
@@ -173,6 +174,15 @@ fn what_is_false_or_large_or_long_is_shown_as_it_is_and_what_differs_is_bold() {
     };
     let rows = [row("1", "ada@example.com", false), row("2", "ben@example.com", true)];
     send(&address, "", &serde_json::json!(rows).to_string());
+    // Two devices that two people share: those of the one lead to the other.
+    for (id, email) in [("c", "cleo"), ("d", "dora")] {
+        let row = |device: &str| {
+            let id = format!("{id}{device}");
+            let email = format!("{email}@example.com");
+            serde_json::json!({"id": id, "email": email, "device": device})
+        };
+        send(&address, "", &serde_json::json!([row("1"), row("2")]).to_string());
+    }
     browser.run("console/values.cjs", &[("HOST", &host(&address))]);
 }
 

@@ -1,5 +1,5 @@
-// Of several processes the first one's page shows everybody, and says what is counted there alone; another one's says that
-// it does not know, and leads to the same view of the first one.
+// Of several processes the first one's page shows everybody and counts what all have counted, and says so; another one's says
+// that it does not know, and leads to the same view of the first one.
 const assert = require('node:assert/strict');
 const { page: opened, overflow, picture, run, says, violations } = require('../browser/launch.cjs');
 
@@ -8,7 +8,11 @@ const { HOST, OTHER } = process.env;
 run(async (browser) => {
   const page = await opened(browser, HOST);
   await page.goto(HOST);
-  await says(page, 'The run has 2 processes', 'main');
+  await says(page, 'The run has 2 processes. What is told here is of all of them together', 'main');
+  // What is said of all is so: rows and identifiers of both.
+  const shows = (pattern) => page.waitForFunction((of) => [...document.querySelectorAll('.tile')].some((one) => new RegExp(of).test(one.innerText)), {}, pattern);
+  await shows('100 identifiers');
+  await shows('50 in all');
   await page.waitForFunction(() => [...document.querySelectorAll('.tile')].some((of) => /^People\s+50\b/.test(of.innerText)));
   assert.deepEqual(await violations(page), []);
   for (let number = 0; number < 50; number += 7) {

@@ -100,5 +100,38 @@ run(async (browser) => {
   await page.evaluate(() => fetch('/v1/sources/shop', { method: 'POST', body: JSON.stringify({ id: '9', email: 'latest@example.com' }) }));
   await says(page, 'no row ties one to the other', 'main');
   assert.deepEqual(await violations(page), []);
+
+  // However many withheld links lead to somebody, they are named once.
+  await page.goto(`${HOST}/#/person/dora%40example.com`);
+  await page.waitForSelector('.graph svg path.edge.withheld');
+  assert.equal(await page.$$eval('.graph svg path.edge.withheld', (all) => all.length), 2);
+  assert.equal(await page.$$eval('.graph ~ p.note a', (all) => all.length), 1);
+  await says(page, 'it leads to 1 other person, p_', 'main');
+  assert.deepEqual(await violations(page), []);
+
+  // Where a value is several people's, of different types, whoever asks says who is meant.
+  await page.evaluate(async () => {
+    const answer = await fetch('/v1/sources/shop', { method: 'POST', body: JSON.stringify({ id: '10', device: 'ada@example.com' }) });
+    await fetch(`/v1/profiles/device:ada%40example.com?after=${answer.headers.get('selfsame-tick')}`);
+  });
+  const names = ['email:ada@example.com', 'device:ada@example.com'];
+  for (const [hash, beside] of [['ada%40example.com/ben%40example.com', (name) => `${name} beside email:ben@example.com`],
+    ['ben%40example.com/ada%40example.com', (name) => `email:ben@example.com beside ${name}`]]) {
+    for (const name of names) {
+      await page.goto(`${HOST}/#/compare/${hash}`);
+      await says(page, 'Several people are known by ada@example.com', 'main');
+      assert.deepEqual(await page.$$eval('main li a', (all) => all.map((of) => of.textContent)), names);
+      assert.deepEqual(await violations(page), []);
+      await page.locator(`main li a ::-p-text(${name})`).click();
+      await says(page, 'no row ties one to the other', 'main');
+      assert.equal(await page.$eval('.pair-names', (of) => of.innerText), beside(name));
+    }
+  }
+  await page.goto(`${HOST}/#/person/ada%40example.com`);
+  await says(page, 'Several people are known by ada@example.com', 'main');
+  assert.deepEqual(await page.$$eval('main li a', (all) => all.map((of) => of.textContent)), names);
+  await page.locator(`main li a ::-p-text(${names[1]})`).click();
+  await says(page, names[1], 'h1');
+  assert.deepEqual(await violations(page), []);
   assert.deepEqual(page.faults, []);
 });

@@ -40,7 +40,7 @@ async function unfold(page) {
 }
 
 const VIEWS = [
-  { name: 'overview', hash: '', says: ['254', '631 identifiers', '2,892 in all', 'Within the target', 'products', '200 ms'] },
+  { name: 'overview', hash: '', says: ['254', '631 identifiers', '2,892 in all', 'Within the target', 'products', '200 ms', 'No row came in the last', 'Of all rows since'] },
   { name: 'people', hash: 'people', says: ['customer_id', 'Some of them', 'Other identifiers', 'Two people side by side', 'champions'] },
   { name: 'person', hash: `person/${part(KLARA)}`, says: ['klara.huber.0@example.com', '5,364.97', 'champions', 'First seen', 'data/crm/customers.ndjson:1', 'Withheld links', 'Product Viewed'], act: unfold },
   { name: 'withheld', hash: `person/${part(APART[0])}`, says: ['a person has at most 1 of type customer_id: one side has C0000160, the other C0000161', 'Compare the two'], act: drawsWithheld },

@@ -3,6 +3,9 @@
 
 mod changes;
 mod checkpoints;
+mod deployed;
+#[path = "../http/mod.rs"]
+mod http;
 mod live;
 mod lost;
 #[path = "../services/postgres.rs"]

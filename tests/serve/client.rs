@@ -7,6 +7,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 
 /// What came back.
@@ -48,6 +50,13 @@ pub fn get(address: SocketAddr, path: &str) -> Answer {
 
 pub fn post(address: SocketAddr, path: &str, body: &str) -> Answer {
     request(address, "POST", path, &[], body.as_bytes())
+}
+
+/// A body as gzip has it.
+pub fn gzipped(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).expect("memory");
+    encoder.finish().expect("memory")
 }
 
 pub fn request(

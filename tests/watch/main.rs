@@ -144,8 +144,23 @@ fn metrics_tell_what_was_read_who_is_known_and_how_long_it_took() {
     ] {
         assert!(sample(&metrics, name).is_some_and(|value| value > 0.0), "{name} in {metrics}");
     }
+    bounds_are_of_this_world(&metrics);
     running.signal("INT");
     running.end().well();
+}
+
+/// Each histogram has one bucket for whatever is beyond all bounds, and none whose bound no duration comes near: what
+/// `histogram_quantile` says of such a one is that bound.
+fn bounds_are_of_this_world(metrics: &str) {
+    let bounds =
+        metrics.lines().filter_map(|line| line.split_once("_bucket{le=\"")?.1.split_once('"'));
+    let bounds: Vec<f64> = bounds.map(|(bound, _)| bound.parse().expect("a number")).collect();
+    let histograms = metrics.lines().filter(|line| line.ends_with(" histogram")).count();
+    assert!(histograms > 1, "{metrics}");
+    assert_eq!(bounds.iter().filter(|bound| bound.is_infinite()).count(), histograms, "{metrics}");
+    let finite = bounds.iter().filter(|bound| bound.is_finite());
+    assert!(finite.clone().count() > histograms, "{metrics}");
+    assert!(finite.clone().all(|bound| *bound <= 3_600.0), "{metrics}");
 }
 
 #[test]

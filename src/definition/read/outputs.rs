@@ -14,6 +14,9 @@ use crate::plan::{
     Source, Webhook,
 };
 
+/// Who follows changes over HTTP is told by this name that something is wrong, and of each output by the output's.
+const FAULT: &str = "error";
+
 pub fn read(
     context: &mut ReadContext,
     file: &Object<'_>,
@@ -25,6 +28,12 @@ pub fn read(
     let entries = file.map(context, "outputs");
     for (key, node) in entries {
         let what = format!("output '{}'", key.name);
+        if key.name == FAULT {
+            let message = format!(
+                "{what} can't be told from what ends a stream of changes, an event '{FAULT}': name it otherwise"
+            );
+            context.complain(key.place, message);
+        }
         let Some(object) = Object::read(context, what, node, fields::OUTPUT) else { continue };
         let Some(output) = output(context, &key.name, &object, folder, attributes) else {
             continue;

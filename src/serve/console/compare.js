@@ -3,14 +3,21 @@ import { ask, find, key, pathOf, post } from './ask.js';
 import { json } from './digits.js';
 import { folded, made, note, problem, section, table } from './dom.js';
 import { decision, item } from './graph.js';
-import { identifiersOf } from './person_list.js';
-import { link } from './links.js';
+import { identifiersOf, several } from './person_list.js';
+import { compareLink, link } from './links.js';
 import { known } from './live.js';
 
 export async function compare(view, { parts: [one, other], again }) {
   const status = await known();
   const types = status.identifier_types;
-  const [left, right] = (await Promise.all([find(one, types), find(other, types)])).map(([first]) => first.profile);
+  const found = await Promise.all([find(one, types), find(other, types)]);
+  const unclear = found.findIndex((people) => people.length > 1);
+  if (unclear >= 0) {
+    const lead = (name) => (unclear ? compareLink(one, name, name) : compareLink(name, other, name));
+    view.replaceChildren(made('h1', {}, 'Which one?'), several(unclear ? other : one, found[unclear], types, lead));
+    return;
+  }
+  const [left, right] = found.map(([person]) => person.profile);
   const ids = [identifiersOf(left, types), identifiersOf(right, types)];
   const isOne = left.person === right.person;
   const isTyped = (of) => types.some((type) => of.startsWith(`${type}:`));

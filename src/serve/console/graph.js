@@ -5,6 +5,8 @@ import { compareLink, link } from './links.js';
 
 /** Identifiers that are drawn. */
 const DRAWN = 48;
+/** Other people that are named. */
+const NAMED = 12;
 const [WIDE, TALL, GAP, BAND] = [172, 44, 14, 30];
 
 /** Of a row that carries a link. */
@@ -90,12 +92,10 @@ function drawing(said, types, own) {
   // As wide as there is room for: again when that changes.
   new ResizeObserver(paint).observe(box);
   const left = own.length - chosen.length;
+  const others = [...new Set(said.withheld.flatMap(({ withheld }) => withheld.people))].filter((of) => of !== said.person);
   return made('div', {}, box, left > 0 && note(`The ${DRAWN} identifiers with the most links are drawn, of ${number(own.length)}; the list has all.`),
-    strangers.length > 0 && note('What is dashed does not count: it leads to other people, ',
-      said.withheld.slice(0, 12).flatMap(({ withheld }, place) => {
-        const other = withheld.people.find((of) => of !== said.person);
-        return other ? [place ? ', ' : '', link(other, `${other.slice(0, 10)}…`)] : [];
-      }), '.'));
+    others.length > 0 && note('What is dashed does not count: it leads to ', count(others.length, 'other person', 'other people'), ', ',
+      others.slice(0, NAMED).flatMap((other, place) => [place ? ', ' : '', link(other, `${other.slice(0, 10)}…`)]), others.length > NAMED ? ' and more.' : '.'));
 }
 
 function curve(one, other) {

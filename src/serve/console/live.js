@@ -44,8 +44,8 @@ export async function look(onChange) {
   let problem = null;
   try {
     const status = await ask('/v1/status');
-    // Another run counts from its own start.
-    if (latest()?.started !== status.started) answers.length = 0;
+    // What takes its place counts anew.
+    if (latest()?.counted_since !== status.counted_since) answers.length = 0;
     answers.push({ at: performance.now(), time: Date.now(), status });
     answers.splice(0, Math.max(0, answers.length - KEPT));
     elsewhere = null;

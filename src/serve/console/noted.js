@@ -7,7 +7,7 @@ import { known } from './live.js';
 
 export async function rejects(view) {
   const { output, reasons } = await ask('/v1/rejects');
-  const sorted = reasons.filter(({ rows, examples }) => rows || examples.length).sort((one, other) => (other.rows ?? 0) - (one.rows ?? 0));
+  const sorted = [...reasons].sort((one, other) => other.rows - one.rows);
   view.replaceChildren(made('h1', {}, 'Rejects'),
     !output ? note('No output publishes rejects, so there are no examples: add ', made('code', {}, 'rejects'), ' to the definition’s ', made('code', {}, 'outputs'), '.') : '',
     sorted.length ? section('By source and reason', made('p', {}, 'Each row is counted by the first of its reasons, since this run was started. Nothing of it is lost: the output has them all.'), sorted.map(reason))
@@ -15,7 +15,7 @@ export async function rejects(view) {
 }
 
 const reason = ({ source, code, rows, examples }) => made('details', {},
-  made('summary', {}, made('strong', {}, source), ' ', made('code', {}, code || 'no reason'), ' ', rows === null ? '' : count(rows, 'row', 'rows')),
+  made('summary', {}, made('strong', {}, source), ' ', made('code', {}, code || 'no reason'), ' ', count(rows, 'row', 'rows')),
   examples.length ? made('ul', { class: 'links' }, examples.map((of) => made('li', {},
     of.reasons.map(({ path, message }) => made('p', {}, path && [made('code', {}, path), ' '], message)),
     made('p', { class: 'note' }, `${place(of.position)}${of.at ? `, set aside at ${instant(of.at)} UTC` : ''}`),

@@ -10,9 +10,8 @@ const perSecond = (value) => (value === null ? '…' : value < 10 && value > 0 ?
 const since = (text) => duration(Math.max(0, (Date.now() - Date.parse(text)) / 1000));
 
 /** How much of the rows kept the target, and within which bound half and 99 % of them did. */
-function latency(status) {
-  const { rows: all, buckets } = status.latency;
-  const within = buckets.filter((of) => of.le_ms !== null && of.le_ms <= status.latency_target_ms).reduce((sum, of) => sum + of.rows, 0);
+function latency({ rows: all, buckets }, target) {
+  const within = buckets.filter((of) => of.le_ms !== null && of.le_ms <= target).reduce((sum, of) => sum + of.rows, 0);
   const bound = (share) => {
     let seen = 0;
     const found = buckets.find((of) => (seen += of.rows) >= all * share && seen > 0);
@@ -20,6 +19,19 @@ function latency(status) {
   };
   return { all, share: all ? (100 * within) / all : null, half: bound(0.5), most: bound(0.99) };
 }
+
+/** Of all that is counted, since then; and of the rows that came while this page was open, within the last minutes. */
+const ever = (status) => latency(status.latency, status.latency_target_ms);
+function lately(status) {
+  const [first] = answers;
+  const before = new Map(first.status.latency.buckets.map(({ le_ms, rows: of }) => [le_ms, of]));
+  const buckets = status.latency.buckets.map(({ le_ms, rows: of }) => ({ le_ms, rows: of - (before.get(le_ms) ?? 0) }));
+  const all = status.latency.rows - first.status.latency.rows;
+  const seconds = (answers[answers.length - 1].at - first.at) / 1000;
+  return { ...latency({ rows: all, buckets }, status.latency_target_ms), over: duration(Math.max(1, Math.round(seconds))) };
+}
+const percent = (share) => (share === null ? '–' : `${share.toFixed(share < 99.995 ? 2 : 0)} %`);
+const counting = (status) => `since ${instant(status.counted_since)} UTC`;
 
 /** A place in the page whose text changes: it stays where it is, so that nobody who reads it is lost. */
 function places() {
@@ -35,7 +47,7 @@ export default function overview(view, { cleanup }) {
   let shape = null;
   let held = null;
   cleanup(follow((status) => {
-    const now = JSON.stringify([status.started, status.sources.map((of) => of.name), status.outputs.map((of) => of.name)]);
+    const now = JSON.stringify([status.counted_since, status.sources.map((of) => of.name), status.outputs.map((of) => of.name)]);
     if (now !== shape) { shape = now; held = laid(view, status); }
     held.update(status);
   }));
@@ -56,8 +68,8 @@ function laid(view, status) {
       spark('Rows in a second since this page was opened', (now, before, seconds) => Math.max(0, rows(now) - rows(before)) / seconds)),
     card('Rejected in a second', place.text(() => perSecond(rate(rejected))), place.text((of) => `${number(rejected(of))} in all`),
       spark('Rejected rows in a second since this page was opened', (now, before, seconds) => Math.max(0, rejected(now) - rejected(before)) / seconds)),
-    card('Within the target', place.text((of) => { const { share } = latency(of); return share === null ? '–' : `${share.toFixed(share < 99.995 ? 2 : 0)} %`; }),
-      place.text((of) => `of rows within ${of.latency_target_ms} ms`)),
+    card('Within the target', place.text((of) => percent(lately(of).share)),
+      place.text((of) => `of the last ${lately(of).over}’s rows within ${of.latency_target_ms} ms; ${percent(ever(of).share)} of all ${counting(of)}`)),
     card('Since the last change', place.text((of) => (of.tick ? since(new Date(of.tick).toISOString()) : '–')), place.text((of) => `running for ${since(of.started)}`)));
   const numbers = (name) => ({ name, number: true });
   const sources = table('Sources', ['Source', 'Kind', numbers('Rows/s'), numbers('Rows'), numbers('Rejected'), numbers('Repeated'), numbers('Left out'), 'Newest row (UTC)'],
@@ -75,18 +87,21 @@ function laid(view, status) {
   const target = status.latency_target_ms;
   const short = (ms) => (ms === null ? 'more' : ms >= 1000 ? `${ms / 1000} s` : `${ms}`);
   const histogram = place.drawing((of, element) => {
-    const { share, half, most } = latency(of);
-    const label = `Latency: half of the rows took ${half}, 99 % took ${most}; ${share === null ? 'no rows yet' : `${share.toFixed(2)} % kept the target of ${target} ms`}`;
+    const { share, half, most } = ever(of);
+    const label = `Latency ${counting(of)}: half of the rows took ${half}, 99 % took ${most}; ${share === null ? 'no rows yet' : `${share.toFixed(2)} % kept the target of ${target} ms`}`;
     return bars(label, of.latency.buckets.map(({ le_ms, rows: value }) => ({ name: short(le_ms), value, isBeyond: le_ms === null || le_ms > target })), { width: room(element, 320) });
   });
   view.replaceChildren(
     made('h1', {}, 'Overview'),
-    status.processes > 1 && note(`The run has ${number(status.processes)} processes. People are those of all of them; all else is counted in this one, the first, alone. What the others count, their /metrics say.`),
+    status.processes > 1 && note(`The run has ${number(status.processes)} processes. What is told here is of all of them together, of the others as it was a second ago. What each counts by itself, its own /metrics say.`),
     tiles,
     section('Latency', made('p', {}, place.text((of) => {
-      const { all, half, most } = latency(of);
-      return all ? `From a row’s arrival until all outputs have what follows: half took ${half}, 99 % took ${most}. The target is ${target} ms.` : 'No row has come yet.';
-    })), histogram, note('Rows by how long they took at most, in milliseconds. What missed the target stands right of its line.')),
+      const { all, half, most, over } = lately(of);
+      return `From a row’s arrival until all outputs have what follows. ${all ? `Of the last ${over}’s rows half took ${half}, 99 % took ${most}` : `No row came in the last ${over}`}. The target is ${target} ms.`;
+    })), made('p', {}, place.text((of) => {
+      const { all, half, most } = ever(of);
+      return all ? `Of all rows ${counting(of)} half took ${half}, 99 % took ${most}.` : 'No row has come yet.';
+    })), histogram, note(place.text((of) => `Rows ${counting(of)}, by how long they took at most, in milliseconds. What missed the target stands right of its line.`))),
     section('Sources', place.text((of) => (of.lag === null ? '' : `${count(of.lag, 'message', 'messages')} of topics are yet to be read.`)), sources),
     section('Outputs', outputs),
   );

@@ -5,7 +5,7 @@ import { graph } from './graph.js';
 import { whyAttribute, whySegment } from './why.js';
 import { answers, follow, known } from './live.js';
 import { link, segmentLink } from './links.js';
-import { identifiersOf, personList } from './person_list.js';
+import { identifiersOf, personList, several } from './person_list.js';
 
 /** Where people are looked for. */
 export async function people(view) {
@@ -37,8 +37,7 @@ export async function person(view, { parts: [wanted], cleanup, again }) {
   const types = status.identifier_types;
   const found = await find(wanted, types);
   if (found.length > 1) {
-    view.replaceChildren(made('h1', {}, wanted), section('Several people are known by this',
-      made('ul', {}, found.map(({ profile }) => made('li', {}, link(profile.person), ' ', identifiersOf(profile, types).slice(0, 3).join(', '))))));
+    view.replaceChildren(made('h1', {}, wanted), several(wanted, found, types, link));
     return;
   }
   const { tick, profile } = found[0];

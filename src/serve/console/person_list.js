@@ -1,7 +1,7 @@
 // People in a table, page by page.
 import { ask, post } from './ask.js';
 import { isNumber } from './digits.js';
-import { beginning, made, moreButton, note, shown, table } from './dom.js';
+import { beginning, made, moreButton, note, section, shown, table } from './dom.js';
 import { link } from './links.js';
 
 /** How many characters of an attribute stand in a table of people. */
@@ -9,6 +9,16 @@ const CHARACTERS = 80;
 
 /** The identifiers of a profile, most trusted first, as `type:value`. */
 export const identifiersOf = (profile, types) => types.flatMap((type) => (profile.identifiers[type] ?? []).map((value) => `${type}:${value}`));
+
+/** Several people who are known by the same value: which one is meant? `lead(name)` is a link for one of them, by an
+ * identifier that the others do not have, or else by the person's id. */
+export function several(wanted, found, types, lead) {
+  return section(`Several people are known by ${wanted}`, made('ul', {}, found.map(({ profile }) => {
+    const all = identifiersOf(profile, types);
+    const name = all.find((id) => types.some((type) => id === `${type}:${wanted}`)) ?? profile.person;
+    return made('li', {}, lead(name), ' ', [profile.person, ...all].filter((of) => of !== name).slice(0, 3).join(', '));
+  })));
+}
 
 /** The table, the button for more, and what brings the first page. `path` has pages of ids, as its answer's `field`. */
 export function personList({ caption, empty, path, field, types }) {

@@ -8,8 +8,8 @@ use futures_util::StreamExt;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::Ingest;
-use super::unpack::{Unpackable, unpacked};
 use crate::serve::denial::Denial;
+use crate::serve::unpack::unpacked;
 
 /// Bodies that are unpacked and looked at at once, each of which may come to many times what was sent.
 pub const TURNS: usize = 8;
@@ -63,11 +63,7 @@ pub async fn read<T: Send + 'static>(
     });
     match made.await.expect("nothing in it panics") {
         Ok(made) => made,
-        Err(Unpackable::TooLarge) => Err(too_large()),
-        Err(Unpackable::NoGzip(why)) => Err(Denial::bad_body(
-            format!("the body is no whole gzip: {why}"),
-            "send it as it is, or gzip all of it",
-        )),
+        Err(unpackable) => Err(unpackable.denial(what, limit)),
     }
 }
 

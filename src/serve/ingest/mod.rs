@@ -15,7 +15,6 @@ mod rows_of;
 mod settings;
 #[cfg(test)]
 mod tests;
-mod unpack;
 
 use std::any::Any;
 use std::sync::Arc;

@@ -17,14 +17,16 @@ use prometheus_client::registry::Registry;
 
 use crate::plan::Plan;
 use crate::runtime::SharedLive;
+use crate::time::Micros;
 use run::RunMetrics;
 
 /// The version is that of the format.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub fn router(plan: &Arc<Plan>, live: &SharedLive) -> Router {
+pub fn router(plan: &Arc<Plan>, live: &SharedLive, started: Micros) -> Router {
     let mut registry = Registry::default();
-    registry.register_collector(Box::new(RunMetrics::new(Arc::clone(plan), Arc::clone(live))));
+    let run = RunMetrics::new(Arc::clone(plan), Arc::clone(live), started);
+    registry.register_collector(Box::new(run));
     Router::new().route("/metrics", get(metrics)).with_state(Arc::new(registry))
 }
 

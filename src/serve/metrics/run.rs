@@ -20,6 +20,7 @@ use crate::time::{Micros, wall_clock};
 pub struct RunMetrics {
     plan: Arc<Plan>,
     live: SharedLive,
+    started: Micros,
 }
 
 impl std::fmt::Debug for RunMetrics {
@@ -36,8 +37,7 @@ impl Collector for RunMetrics {
         self.people(&mut families, &counts)?;
         self.outputs(&mut families, &counts)?;
         self.ticks(&mut families)?;
-        let started = seconds(self.live.started);
-        process::write(&mut families, started, self.live.data.as_deref())
+        process::write(&mut families, seconds(self.started), self.live.data.as_deref())
     }
 }
 
@@ -46,8 +46,8 @@ fn seconds(instant: Micros) -> f64 {
 }
 
 impl RunMetrics {
-    pub fn new(plan: Arc<Plan>, live: SharedLive) -> Self {
-        RunMetrics { plan, live }
+    pub fn new(plan: Arc<Plan>, live: SharedLive, started: Micros) -> Self {
+        RunMetrics { plan, live, started }
     }
 
     fn source(&self, number: usize) -> Labels {

@@ -3,9 +3,12 @@
 //! Whether it is, its first bytes say. What a client says of it may be wrong: one SDK sends gzipped JSON as a form, and
 //! proxies unpack bodies and leave the header.
 
+use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
+
+use super::denial::Denial;
 
 /// With which every gzipped body begins, and no JSON does.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -19,11 +22,24 @@ pub enum Unpackable {
     NoGzip(String),
 }
 
+impl Unpackable {
+    /// The same of `what` may have `limit` bytes.
+    pub fn denial(self, what: &str, limit: usize) -> Denial {
+        match self {
+            Unpackable::TooLarge => Denial::too_large(what, limit),
+            Unpackable::NoGzip(why) => Denial::bad_body(
+                format!("the body is no whole gzip: {why}"),
+                "send it as it is, or gzip all of it",
+            ),
+        }
+    }
+}
+
 /// What a body holds, at most `limit` bytes: a small body may unpack to any size.
 ///
 /// # Errors
 /// If it holds more, or is broken.
-pub fn unpacked(body: &[u8], limit: usize) -> Result<std::borrow::Cow<'_, [u8]>, Unpackable> {
+pub fn unpacked(body: &[u8], limit: usize) -> Result<Cow<'_, [u8]>, Unpackable> {
     if !body.starts_with(&GZIP) {
         return match body.len() > limit {
             true => Err(Unpackable::TooLarge),
