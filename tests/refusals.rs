@@ -296,12 +296,21 @@ fn reads() -> Vec<Route> {
                 ),
             ],
         ),
-        get("/v1/status", Wants::Read).wrong(&[("/v1/status?x=1", 400, "bad_parameter")]),
-        get("/v1/rejects", Wants::Read).wrong(&[("/v1/rejects?x=1", 400, "bad_parameter")]),
+        get("/v1/status", Wants::Read).wrong(&[
+            ("/v1/status?x=1", 400, "bad_parameter"),
+            ("/v1/status?after=x", 400, "bad_parameter"),
+            ("/v1/status?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
+        get("/v1/rejects", Wants::Read).wrong(&[
+            ("/v1/rejects?x=1", 400, "bad_parameter"),
+            ("/v1/rejects?after=x", 400, "bad_parameter"),
+            ("/v1/rejects?after=18000000000000&timeout=1", 409, "not_reached"),
+        ]),
         get("/v1/conflicts", Wants::Read).wrong(&[
             ("/v1/conflicts?limit=0", 400, "bad_limit"),
             ("/v1/conflicts?cursor=x", 400, "bad_parameter"),
             ("/v1/conflicts?kinds=x", 400, "bad_parameter"),
+            ("/v1/conflicts?after=18000000000000&timeout=1", 409, "not_reached"),
         ]),
     ];
     let changes = get("/v1/changes", Wants::Read).well("").wrong(&[

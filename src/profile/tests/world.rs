@@ -385,6 +385,7 @@ pub fn value_of(data_type: &DataType, row: &Row) -> Datum {
         DataType::Float64 => Datum::Number(row.value as f64 / 4.0),
         DataType::Decimal128(..) => Datum::decimal(row.value as i128 * 25),
         DataType::Boolean => Datum::Boolean(row.value % 2 == 1),
+        DataType::Timestamp(..) => Datum::Timestamp(row.time),
         DataType::Utf8 => Datum::Text(format!("{}", (b'a' + row.value as u8) as char).into()),
         other => unreachable!("the tests have no column of {other}"),
     }
