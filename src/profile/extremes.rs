@@ -48,11 +48,11 @@ pub fn each(words: &[u64]) -> impl Iterator<Item = (Led, i32)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn led() -> impl Strategy<Value = Led> {
+    pub fn led() -> impl Strategy<Value = Led> {
         let near = -3..4i64;
         (0..3u16, prop_oneof![Just(0), near.clone()], prop_oneof![4 => near, 1 => any::<i64>()])
             .prop_map(|(aggregate, time, word)| Led { aggregate, time, word })

@@ -93,14 +93,9 @@ impl LedList {
 
 #[cfg(test)]
 mod tests {
+    use super::super::extremes::tests::led;
     use super::*;
     use proptest::prelude::*;
-
-    fn led() -> impl Strategy<Value = Led> {
-        let near = -3..4i64;
-        (0..3u16, prop_oneof![Just(0), near.clone()], prop_oneof![4 => near, 1 => any::<i64>()])
-            .prop_map(|(aggregate, time, word)| Led { aggregate, time, word })
-    }
 
     proptest! {
         #[test]

@@ -190,7 +190,9 @@ impl<M: Medium> LocalCommitter<M> {
         match &mut self.standing {
             LocalStanding::Withheld(until) if tick <= *until => self.backlog.release(tick),
             LocalStanding::Compared(comparison) if tick <= self.durable.replayed => {
-                let records = records.held_mut().map(std::mem::take).unwrap_or_default();
+                let QueuedRecords::Held(records) = records else {
+                    unreachable!("what is spilled is a service's, which is not compared");
+                };
                 records.into_iter().for_each(|record| comparison.replay(record));
                 self.compared.push(acknowledgement);
                 self.backlog.release(tick);

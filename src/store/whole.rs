@@ -7,10 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::fault;
 
+/// Who may read and write a file, as far as the system's mask leaves it: everybody, or its owner alone.
+const SHARED: u32 = 0o666;
+const PRIVATE: u32 = 0o600;
+
 /// Writes a file that is not there yet, whole or not at all; one that is there stays.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = beside(path);
-    write(&beside, bytes)?;
+    write(&beside, bytes, SHARED)?;
     let linked = fs::hard_link(&beside, path);
     fs::remove_file(&beside)?;
     match linked {
@@ -22,21 +26,17 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Replaces a file in one step.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_by(path, |beside| write(beside, bytes))
+    replace_as(path, bytes, SHARED)
 }
 
 /// The same of a file that nobody but its owner may read.
 pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace_by(path, |beside| {
-        let mut options = File::options();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(beside)?;
-        write_to(file, bytes)
-    })
+    replace_as(path, bytes, PRIVATE)
 }
 
-fn replace_by(path: &Path, write: impl Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+fn replace_as(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let beside = beside(path);
-    write(&beside)?;
+    write(&beside, bytes, mode)?;
     if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"manifest-")) {
         fault::point("manifest written");
     }
@@ -44,11 +44,9 @@ fn replace_by(path: &Path, write: impl Fn(&Path) -> io::Result<()>) -> io::Resul
     sync_folder(path.parent().expect("it lies in a folder"))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_to(File::create(path)?, bytes)
-}
-
-fn write_to(mut file: File, bytes: &[u8]) -> io::Result<()> {
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut options = File::options();
+    let mut file = options.write(true).create(true).truncate(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }

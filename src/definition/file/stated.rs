@@ -55,17 +55,18 @@ fn add(path: &mut Vec<String>, node: &YamlNode, all: &mut Vec<Stated>) {
 /// Whether passwords are among what stands there: in the settings of brokers, databases, services and buckets.
 fn may_be_secret(path: &[String]) -> bool {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
-    let is_among = matches!(
+    matches!(
         path[..],
-        ["kafka", ..] | ["data", _, ..] | ["outputs", _, "webhook" | "postgres", ..]
-    );
-    is_among || is_key(&path)
+        ["kafka", ..]
+            | ["http", "keys", ..]
+            | ["data", _, ..]
+            | ["outputs", _, "webhook" | "postgres", ..]
+    )
 }
 
 /// Whether a key of `http` stands there, or the file of some.
-fn is_key<T: AsRef<str>>(path: &[T]) -> bool {
-    let mut path = path.iter().map(AsRef::as_ref);
-    path.next() == Some("http") && path.next() == Some("keys")
+fn is_key(path: &[String]) -> bool {
+    matches!(path, [http, keys, ..] if http == "http" && keys == "keys")
 }
 
 /// On each machine files may lie elsewhere, and another address be free.

@@ -9,6 +9,18 @@ use world::{Step, World};
 
 use crate::time::SECOND;
 
+/// Goes through ticks, each so many times `TIME` after the one before, and one long after all; all is right after each.
+fn pass(world: &mut World, ticks: &[(i64, Vec<Step>)]) {
+    let mut now = -3 * world::TIME;
+    for (passed, steps) in ticks {
+        now += passed * world::TIME;
+        world.tick(now, steps);
+        world.check();
+    }
+    world.tick(60 * SECOND, &[]);
+    world.check();
+}
+
 /// Few times and values, so that they meet.
 fn step() -> impl Strategy<Value = Step> {
     let identifiers = 0..world::IDENTIFIERS;
@@ -78,14 +90,7 @@ proptest! {
                ago:      {from: [web, crm], select: count(*), between: [2 seconds, 5 seconds]}
                often:    {from: web, select: mode(letter), between: [1 second, 2 seconds]}",
         );
-        let mut now = -3 * world::TIME;
-        for (passed, steps) in ticks {
-            now += passed * world::TIME;
-            world.tick(now, &steps);
-            world.check();
-        }
-        world.tick(60 * SECOND, &[]);
-        world.check();
+        pass(&mut world, &ticks);
         world.tick(61 * SECOND, &[]);
         world.check();
         world.retract_everything();
@@ -110,14 +115,7 @@ proptest! {
                lately:   {from: web, select: max(value), within: 3 seconds}
                a_while:  {from: web, select: min(value), within: 3 seconds}",
         );
-        let mut now = -3 * world::TIME;
-        for (passed, steps) in ticks {
-            now += passed * world::TIME;
-            world.tick(now, &steps);
-            world.check();
-        }
-        world.tick(60 * SECOND, &[]);
-        world.check();
+        pass(&mut world, &ticks);
         // Each line's first has the values of both; what a window gives is kept for each.
         let sharing: Vec<usize> = world.sharing().collect();
         prop_assert_eq!(sharing, [2, 0, 2, 0, 2, 0, 2, 0, 1, 1, 1, 1]);
@@ -147,14 +145,7 @@ proptest! {
                now:      {from: web, select: max(session), since: \"date_trunc('second', now())\"}",
         );
         world.all_go = true;
-        let mut now = -3 * world::TIME;
-        for (passed, steps) in ticks {
-            now += passed * world::TIME;
-            world.tick(now, &steps);
-            world.check();
-        }
-        world.tick(60 * SECOND, &[]);
-        world.check();
+        pass(&mut world, &ticks);
         world.retract_everything();
     }
 }
