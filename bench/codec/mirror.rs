@@ -100,7 +100,7 @@ impl Mirror {
         });
         Mirror {
             source: row.source,
-            key: row.key.map(halves),
+            key: row.key.map(|key| halves(key.bits())),
             time: row.time,
             part: row.position.part,
             offset: row.position.offset,

@@ -25,7 +25,7 @@ use super::raw_row::{Flaws, RawReading, RawRow};
 use super::scalar::beginning;
 use super::{decisions, identifiers};
 use crate::plan::{Decisions, Expression, Kind, Plan, Source};
-use crate::row::{Body, BodyBuilder, Position, Row, Verdict};
+use crate::row::{Body, BodyBuilder, OwnKey, Position, Row, Verdict};
 use crate::source::Payload;
 use crate::time::Micros;
 
@@ -79,6 +79,8 @@ fn accept_within(
     let packed = context.packing.map(|packing| PackedRows::new(packing, source, &batch));
 
     let mut builder = BodyBuilder::default();
+    // Most are accepted, and what a vector has beyond its length is held as long as it is.
+    decoded.rows.reserve_exact(raw.len());
     for (place, row) in raw.iter_mut().enumerate() {
         if !row.flaws.reasons.is_empty() {
             continue;
@@ -113,6 +115,7 @@ fn accept_within(
         });
         decoded.held += (size_of::<Row>() + body.as_ref().map_or(0, Body::held)) as u64;
         let (source, arrived) = (context.chunk.source, row.arrived);
+        let key = key.map(OwnKey::new);
         decoded.rows.push(Row { source, key, time, position, arrived, body });
     }
     Some(())

@@ -7,7 +7,7 @@
 use hashbrown::HashSet;
 
 use super::history::HistoryRow;
-use crate::row::{Body, Carried, Identifier, IdentifierHash, Input, Row, Verdict};
+use crate::row::{Body, Carried, Identifier, IdentifierHash, Input, OwnKey, Row, Verdict};
 
 /// Whether a row is the person's: it belongs to whoever holds its most trusted identifier.
 pub fn is_own(members: &HashSet<IdentifierHash>, body: &Body) -> bool {
@@ -22,7 +22,7 @@ pub fn own_rows<'a>(
     let mut own = Vec::new();
     let mut add = |row: &Row, body: Body| {
         // All of these stand, so none may take another's place.
-        let key = Some(own.len() as u128);
+        let key = Some(OwnKey::new(own.len() as u128 + 1));
         own.push(Row { key, body: Some(body), ..row.clone() });
     };
     for HistoryRow { row, body } in rows {

@@ -7,6 +7,7 @@
 
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
+use thin_vec::ThinVec;
 
 use super::admission::LinkOrder;
 use super::changes::LinkChange;
@@ -53,17 +54,17 @@ struct Content {
     guarded: Option<Box<Guarded>>,
 }
 
-/// What a tick did to a cluster, until its consequences are drawn.
+/// What a tick did to a cluster, until its consequences are drawn: of as many as the tick touches, so it is small.
 #[derive(Default)]
 struct Touched {
     /// Pairs between which nothing stands any more.
-    parted: Vec<Pair>,
+    parted: ThinVec<Pair>,
     /// Identifiers that were not in it before the tick.
-    arrived: Vec<IdentifierHash>,
-    /// What was withheld in clusters that went into it.
-    withheld: Withheld,
+    arrived: ThinVec<IdentifierHash>,
+    /// What was withheld in clusters that went into it; mostly nothing.
+    withheld: Option<Box<Withheld>>,
     /// Links to identifiers that have no other.
-    leaves: Vec<Leaf>,
+    leaves: ThinVec<Leaf>,
     /// Whether anything else happened.
     otherwise: bool,
 }
@@ -158,7 +159,9 @@ impl Components {
         withheld: Withheld,
     ) {
         let touched = self.touched.entry(cluster).or_default();
-        touched.withheld.extend(withheld);
+        if !withheld.is_empty() {
+            touched.withheld.get_or_insert_default().extend(withheld);
+        }
         touched.otherwise = true;
         for (hash, node) in nodes {
             self.arrive(cluster, hash, node.kind);
@@ -221,7 +224,7 @@ impl Components {
             [false, true] => other.hash,
             _ => return None,
         };
-        let arrived = self.touched.get(&cluster).map_or(&[][..], |touched| &touched.arrived);
+        let arrived = self.touched.get(&cluster).map_or(&[][..], |touched| &touched.arrived[..]);
         let is_known = arrived.len() < FEW_LEAVES && !arrived.contains(&near);
         let link = LinkChange { one: one.clone(), other: other.clone(), state: Some(state) };
         is_known.then(|| Leaf { link, order: LinkOrder::new(one, other, state), near })
@@ -266,7 +269,7 @@ impl Components {
         let guarded = content.guarded.as_mut();
         let mut before =
             guarded.map_or(Withheld::new(), |guarded| std::mem::take(&mut guarded.withheld));
-        before.extend(withheld);
+        before.extend(withheld.into_iter().flat_map(|withheld| *withheld));
         let mut left: HashSet<IdentifierHash> = HashSet::new();
         for part in parts {
             left.extend(&part);

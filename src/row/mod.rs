@@ -3,6 +3,7 @@
 mod body;
 mod datum;
 mod identifier;
+mod key;
 mod position;
 #[cfg(test)]
 pub mod tests;
@@ -15,18 +16,18 @@ use serde::{Deserialize, Serialize};
 pub use body::{Body, BodyBuilder, Carried, Input, Joining, Mentioned, Verdict};
 pub use datum::{Datum, Items, Unscaled, canonical};
 pub use identifier::{Identifier, IdentifierHash};
+pub use key::OwnKey;
 pub use position::{Position, RawPosition};
 
 use crate::time::{Micros, Tick};
 
-/// An accepted row.
+/// An accepted row. Ticks under load are full of these, so that each has as few bytes as what it says allows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Row {
     /// Index into `Plan::sources`.
     pub source: u16,
-    /// The id of an event, or the key of a record: 128 bits of the BLAKE3 hash of its text; `None`
-    /// for events of a source without `id`.
-    pub key: Option<u128>,
+    /// The id of an event, or the key of a record; `None` for events of a source without `id`.
+    pub key: Option<OwnKey>,
     pub time: Micros,
     pub position: Position,
     pub arrived: RowArrival,

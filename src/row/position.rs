@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Where a row stood, comparable within its source: the later position is the greater.
+/// Where a row stood, comparable within its source: the later position is the greater. Rows are many, so it is no longer
+/// than what it says.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[repr(C, packed(4))]
 pub struct Position {
     /// A file's place in the order of names, or a partition.
     pub part: u32,

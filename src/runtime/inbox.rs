@@ -1,6 +1,6 @@
 //! Rows that a worker has decoded and that wait for a tick.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use arrow::array::RecordBatch;
 
@@ -27,7 +27,7 @@ pub struct TickInput {
     /// The greatest event times of rows; once at the beginning even if there are none.
     pub latest: Option<Latest>,
     /// By source, accepted rows to be stored.
-    pub stored: BTreeMap<usize, Vec<RecordBatch>>,
+    pub stored: BTreeMap<usize, VecDeque<RecordBatch>>,
     /// Rejects, to be stored until outputs have committed them.
     pub stored_rejects: Vec<Reject>,
     /// How far the sources were read.
@@ -161,7 +161,7 @@ impl Inbox {
         self.open.rejects.append(&mut decoded.rejects);
         self.open_arrivals.extend(decoded.arrived);
         if let Some(stored) = decoded.stored {
-            self.open.stored.entry(source).or_default().push(stored);
+            self.open.stored.entry(source).or_default().push_back(stored);
         }
     }
 

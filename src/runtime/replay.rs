@@ -70,7 +70,7 @@ impl Replay {
             history,
             decoders,
             until,
-            together: LOADED,
+            together: std::env::var("X_LOADED").ok().and_then(|x| x.parse().ok()).unwrap_or(LOADED),
             loaded: None,
             taken: after,
         })

@@ -98,9 +98,9 @@ impl Admission {
 
     pub fn prefetch(&self, row: &Row) -> usize {
         match (&self.sources[row.source as usize], &row.key) {
-            (SourceMemory::Ids { seen, .. }, Some(id)) => seen.prefetch(id),
-            (SourceMemory::Repeats(repeats), Some(id)) => repeats.prefetch(id),
-            (SourceMemory::Keys(records), Some(key)) => records.prefetch(key),
+            (SourceMemory::Ids { seen, .. }, Some(id)) => seen.prefetch(&id.bits()),
+            (SourceMemory::Repeats(repeats), Some(id)) => repeats.prefetch(&id.bits()),
+            (SourceMemory::Keys(records), Some(key)) => records.prefetch(&key.bits()),
             _ => 0,
         }
     }
@@ -119,7 +119,7 @@ impl Admission {
                     let (_, id) = by_arrival.pop_front().expect("just looked at");
                     seen.remove(&id);
                 }
-                let id = row.key.expect("a row of a source with `id` has one");
+                let id = row.key.expect("a row of a source with `id` has one").bits();
                 match seen.entry(id) {
                     Entry::Occupied(_) => return EventFate::Repeats,
                     Entry::Vacant(vacant) => vacant.insert(now),
@@ -232,7 +232,7 @@ fn upsert(
     let (source, key, arrived) = (row.source, row.key, row.arrived);
     let body = row.body.clone();
     let next = NewestRecord { time: row.time, position: row.position, body };
-    match records.entry(key.expect("a record has a key")) {
+    match records.entry(key.expect("a record has a key").bits()) {
         Entry::Vacant(vacant) => {
             vacant.insert(next);
             stands(row, change);

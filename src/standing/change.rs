@@ -24,6 +24,18 @@ pub enum RowStatus {
 }
 
 impl RowChange {
+    /// The change of a row of which nothing is remembered: it stands as soon as it comes, whatever came before. The row
+    /// itself where something is, or where it makes several changes.
+    pub fn of_unremembered(row: Row) -> Result<Row, RowChange> {
+        match row {
+            Row { key: None, source, time, body: Some(body), .. } if body.elements().is_empty() => {
+                let row = StandingRow { source, time, body };
+                Err(RowChange { status: RowStatus::Stands, row })
+            }
+            row => Ok(row),
+        }
+    }
+
     /// The changes of a row, which has a body: one, or one for each of its elements.
     pub fn each(row: Row, status: RowStatus, mut change: impl FnMut(RowChange)) {
         let Row { source, time, body, .. } = row;

@@ -33,7 +33,7 @@ use timely::dataflow::operators::vec::Broadcast;
 use crate::decode::latest::Latest;
 use crate::flow::{
     AsCollection, Collection, Concat, Diff, Due, Exchange, KeyedState, Map, Pipeline, Saving,
-    Stream, Update, keeping, keyed_in, parted, whole_ticks,
+    Stream, Update, keeping, keyed_in, parted, parted_stream, whole_ticks,
 };
 use crate::metrics::SharedCounts;
 use crate::plan::Plan;
@@ -138,12 +138,13 @@ fn admit<'scope>(
     saving: &Saving<'scope>,
 ) -> Stream<'scope, RowChange> {
     let worker = rows.scope().index() as u64;
+    let (rows, standing) = parted_stream(rows, RowChange::of_unremembered);
     let (mut reading, mut arriving) = (Micros::MIN, ArrivalClock::new(arrival));
     let of_sources = Rc::clone(counts);
     let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
     let route = move |arriving: &Arriving| match arriving {
-        // Of a row without an id or key nothing is remembered: it stays where it is.
-        Arriving::Row(row) => row.key.map_or(worker, |key| key as u64),
+        // Nothing is remembered of a row without an id or key: it stays where it is.
+        Arriving::Row(row) => row.key.map_or(worker, |key| key.bits() as u64),
         Arriving::Now(worker, _) => *worker,
         Arriving::Remembered(of) => of.key() as u64,
     };
@@ -194,7 +195,7 @@ fn admit<'scope>(
     let admission = Rc::new(RefCell::new(Admission::new(plan, arrival)));
     let saved = Rc::clone(&admission);
     saving.keep("Admit", move |entries| saved.borrow().remembered(|of| entries.put(&of)));
-    keeping(arrivals, Exchange::new(route), "Admit", counts, admission, admit)
+    keeping(arrivals, Exchange::new(route), "Admit", counts, admission, admit).concat(standing)
 }
 
 /// Rows with what they say over the columns of joined tables; those of other sources as they are.

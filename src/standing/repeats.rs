@@ -17,7 +17,7 @@ use std::collections::BinaryHeap;
 use super::change::RowStatus;
 use super::repeated_id::{RepeatedId, RepeatedRow};
 use crate::plan::Source;
-use crate::row::{Row, RowArrival};
+use crate::row::{OwnKey, Row, RowArrival};
 use crate::state::entries::is_roomy;
 use crate::state::table::Table;
 use crate::time::Micros;
@@ -114,7 +114,7 @@ impl Repeats {
     }
 
     pub fn add(&mut self, row: Row) {
-        let key = row.key.expect("a row of a source with `id` has one");
+        let key = row.key.expect("a row of a source with `id` has one").bits();
         let at = if self.window.is_some() { row.time } else { 0 };
         let id = self.ids.entry(key).or_default();
         let (_, rows) = id.open();
@@ -145,7 +145,7 @@ impl Repeats {
                     change(
                         Row {
                             source,
-                            key: Some(key),
+                            key: Some(OwnKey::new(key)),
                             time,
                             position,
                             arrived: RowArrival::WITH_ITS_TICK,
@@ -234,7 +234,14 @@ mod tests {
 
     fn row(id: u128, time: Micros, offset: u64) -> Row {
         let (position, body) = (Position { part: 0, offset }, Some(Body::of(&[], &[])));
-        Row { source: 0, key: Some(id), time, position, arrived: RowArrival::WITH_ITS_TICK, body }
+        Row {
+            source: 0,
+            key: Some(OwnKey::new(id)),
+            time,
+            position,
+            arrived: RowArrival::WITH_ITS_TICK,
+            body,
+        }
     }
 
     /// The rows that stand, by their offsets, as far as changes have told.

@@ -65,9 +65,7 @@ impl PieceRow {
 }
 
 fn object(header: &PieceHeader, bytes: &[u8]) -> Vec<u8> {
-    let mut object = Vec::with_capacity(bytes.len() + 256);
-    frame::append(&mut object, header, &[bytes.to_vec()]);
-    object
+    [&frame::beginning(header, &[bytes])[..], bytes].concat()
 }
 
 /// Reads a piece; `None` if it isn't there.

@@ -8,7 +8,7 @@
 //! Numbers are little-endian. One stream holds the rows of one source. The first stream begins at a multiple of 64 bytes of
 //! the body, so that its columns lie where they can be used as they are, without a copy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
@@ -18,7 +18,7 @@ use arrow_ipc::reader::StreamDecoder;
 use arrow_ipc::writer::StreamWriter;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::rejects::StoredReject;
 use crate::decode::stored::held;
@@ -82,23 +82,20 @@ pub struct TickHeader {
     pub rows: Vec<(String, u64, u64)>,
 }
 
-/// Appends a frame.
-pub fn append(out: &mut Vec<u8>, header: &impl Serialize, streams: &[Vec<u8>]) {
+/// What a frame begins with: all of it but its streams, which follow one behind the other.
+pub fn beginning(header: &impl Serialize, streams: &[impl AsRef<[u8]>]) -> Vec<u8> {
     let mut json = serde_json::to_vec(header).expect("a header is JSON");
     if !streams.is_empty() {
         let length = (4 + json.len()).next_multiple_of(ALIGNED) - 4;
         json.resize(length, b' ');
     }
-    let length = 4 + json.len() + streams.iter().map(Vec::len).sum::<usize>();
-    let start = out.len();
-    out.reserve(PREFIX + length);
-    out.extend_from_slice(&(length as u32).to_le_bytes());
-    out.extend_from_slice(&[0; 8]);
-    out.extend_from_slice(&(json.len() as u32).to_le_bytes());
-    out.extend_from_slice(&json);
-    streams.iter().for_each(|stream| out.extend_from_slice(stream));
-    let sum = xxh3_64(&out[start + PREFIX..]);
-    out[start + 4..start + PREFIX].copy_from_slice(&sum.to_le_bytes());
+    let length = 4 + json.len() + streams.iter().map(|of| of.as_ref().len()).sum::<usize>();
+    let json_length = (json.len() as u32).to_le_bytes();
+    let mut sum = Xxh3::new();
+    let body = [&json_length[..], &json].into_iter().chain(streams.iter().map(AsRef::as_ref));
+    body.for_each(|part| sum.update(part));
+    let prefix = [&(length as u32).to_le_bytes()[..], &sum.digest().to_le_bytes()].concat();
+    [&prefix[..], &json_length, &json].concat()
 }
 
 /// The length of the body and its checksum; `None` if that is no beginning of a frame.
@@ -121,27 +118,27 @@ pub fn header<H: DeserializeOwned>(body: &[u8]) -> Result<(H, &[u8]), String> {
     Ok((header, rest))
 }
 
-/// Batches of one source as one stream.
-pub fn stream(batches: &[RecordBatch]) -> Result<Vec<u8>, ArrowError> {
+/// Batches of one source as one stream. Each is let go as soon as the stream has it.
+pub fn stream(mut batches: VecDeque<RecordBatch>) -> Result<Vec<u8>, ArrowError> {
     let schema = batches[0].schema();
     // A large one is not to be moved while it grows.
     let held = batches.iter().map(held).sum::<u64>() as usize;
     let room = Vec::with_capacity(held + held / 16 + 4_096);
     let mut writer = StreamWriter::try_new(room, &schema)?;
     // Small ones together, since each has headers of its own, but never all: that would take the room of all once more.
-    let mut rest = batches;
-    while !rest.is_empty() {
-        let (mut rows, mut number) = (0, 0);
-        while number < rest.len() && rows < TOGETHER {
-            rows += rest[number].num_rows();
-            number += 1;
+    let (mut together, mut rows) = (Vec::new(), 0);
+    while let Some(batch) = batches.pop_front() {
+        rows += batch.num_rows();
+        together.push(batch);
+        if rows < TOGETHER && !batches.is_empty() {
+            continue;
         }
-        let together;
-        (together, rest) = rest.split_at(number);
-        match together {
+        match &together[..] {
             [batch] => writer.write(batch)?,
             batches => writer.write(&concat_batches(&schema, batches)?)?,
         }
+        together.clear();
+        rows = 0;
     }
     writer.into_inner()
 }
@@ -183,7 +180,8 @@ mod tests {
             batch(from - size..from)
         };
         let batches: Vec<RecordBatch> = sizes.into_iter().map(&mut next).collect();
-        let found = rows(stream(&batches).expect("a stream").into()).expect("rows");
+        let stream = stream(batches.iter().cloned().collect()).expect("a stream");
+        let found = rows(stream.into()).expect("rows");
         assert!(found.len() <= 3, "{} batches", found.len());
         let whole = concat_batches(&batches[0].schema(), &found).expect("of one schema");
         let all = sizes.iter().sum();

@@ -82,7 +82,7 @@ impl KeyHasher {
         let carried = said.flat_map(Body::identifiers);
         let mut keys: SmallVec<[RowKey; 4]> =
             carried.map(|identifier| self.identifier(identifier.hash)).collect();
-        keys.extend(row.key.map(|key| self.of_source(row.source, key)));
+        keys.extend(row.key.map(|key| self.of_source(row.source, key.bits())));
         keys
     }
 

@@ -32,7 +32,7 @@ impl Version {
 
     /// Of a row of a source of `records`.
     pub fn of(row: &Row, place: u64) -> Self {
-        let key = row.key.expect("a record has a key");
+        let key = row.key.expect("a record has a key").bits();
         let carries = row.body.as_ref().map_or(0, carries);
         Version { key, carries, time: row.time, position: row.position, place }
     }

@@ -63,7 +63,7 @@ fn write(folder: &Path, header: LogHeader, frames: &[Frame]) -> ClosedLog {
             worker: *worker,
             reached: Vec::new(),
             rejects: Vec::new(),
-            rows: rows.into_iter().collect(),
+            rows: rows.into_iter().map(|(of, batches)| (of, batches.into())).collect(),
             durable: Box::new(move || {
                 of_tick.fetch_add(1, Ordering::SeqCst);
             }),

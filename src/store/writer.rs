@@ -5,6 +5,7 @@
 //! memory until it is written. A log that is not in its folder any more, since somebody deleted or moved that, keeps nothing,
 //! though it can be written: the run ends.
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -42,6 +43,9 @@ const SLOW: Duration = Duration::from_millis(50);
 /// Bytes that are encoded before they are written.
 const TOGETHER: usize = 8 << 20;
 
+/// Pieces that have no more bytes together are written at once.
+const SMALL: usize = 1 << 20;
+
 /// What a worker took in with a tick.
 pub struct StoredTick {
     pub tick: Tick,
@@ -50,7 +54,7 @@ pub struct StoredTick {
     pub reached: Vec<Reached>,
     pub rejects: Vec<StoredReject>,
     /// By source: its name, and accepted rows.
-    pub rows: Vec<(String, Vec<RecordBatch>)>,
+    pub rows: Vec<(String, VecDeque<RecordBatch>)>,
     /// Called when it is durable.
     pub durable: Box<dyn FnOnce() + Send>,
 }
@@ -126,7 +130,7 @@ fn run(
         if matches!(first, Err(RecvTimeoutError::Disconnected)) {
             break;
         }
-        let mut bytes = Vec::new();
+        let mut frames = Frames::default();
         let (mut done, mut last) = (Vec::new(), 0);
         for message in first.into_iter().chain(waiting.try_iter()) {
             let ForStore::Tick(tick) = message else {
@@ -134,14 +138,13 @@ fn run(
                 break;
             };
             last = last.max(tick.tick);
-            encode(&mut bytes, &tick);
-            done.push(tick.durable);
-            if bytes.len() >= TOGETHER {
+            done.push(frames.add(tick));
+            if frames.length >= TOGETHER {
                 break;
             }
         }
-        if !bytes.is_empty()
-            && let Err(why) = log.append(folder, &bytes, last)
+        if frames.length > 0
+            && let Err(why) = log.append(folder, &frames, last)
         {
             if let StoreError::Gone { .. } = why {
                 when_gone(&why.to_string());
@@ -166,24 +169,38 @@ fn run(
     let _ = closed.send(ClosedLog { path: log.path, last: log.last });
 }
 
-fn encode(out: &mut Vec<u8>, tick: &StoredTick) {
-    let mut streams = Vec::new();
-    let mut rows = Vec::new();
-    for (source, batches) in &tick.rows {
-        let stream = frame::stream(batches).expect("Arrow writes every type of the language");
-        let number: usize = batches.iter().map(RecordBatch::num_rows).sum();
-        rows.push((source.clone(), number as u64, stream.len() as u64));
-        streams.push(stream);
+/// Frames on their way to the log, in pieces: what is large is not copied once more to lie beside the others.
+#[derive(Default)]
+struct Frames {
+    pieces: Vec<Vec<u8>>,
+    length: usize,
+}
+
+impl Frames {
+    /// Adds a tick's frame. Returns what is called when it is durable.
+    fn add(&mut self, tick: StoredTick) -> Box<dyn FnOnce() + Send> {
+        let StoredTick { tick, at, worker, reached, rejects, rows: taken, durable } = tick;
+        let (mut streams, mut rows) = (Vec::new(), Vec::new());
+        for (source, batches) in taken {
+            let number: usize = batches.iter().map(RecordBatch::num_rows).sum();
+            let stream = frame::stream(batches).expect("Arrow writes every type of the language");
+            rows.push((source, number as u64, stream.len() as u64));
+            streams.push(stream);
+        }
+        let header = TickHeader { tick, at, worker, reached, rejects, rows };
+        self.push(frame::beginning(&header, &streams));
+        streams.into_iter().for_each(|stream| self.push(stream));
+        durable
     }
-    let header = TickHeader {
-        tick: tick.tick,
-        at: tick.at,
-        worker: tick.worker,
-        reached: tick.reached.clone(),
-        rejects: tick.rejects.clone(),
-        rows,
-    };
-    frame::append(out, &header, &streams);
+
+    fn push(&mut self, piece: Vec<u8>) {
+        self.length += piece.len();
+        match self.pieces.last_mut() {
+            // Each piece is a call to the system.
+            Some(last) if last.len() + piece.len() <= SMALL => last.extend_from_slice(&piece),
+            _ => self.pieces.push(piece),
+        }
+    }
 }
 
 struct OpenLog {
@@ -205,8 +222,7 @@ impl OpenLog {
         let io = || StoreError::io(&path, "written");
         let mut file =
             OpenOptions::new().create(true).write(true).truncate(true).open(&path).map_err(io())?;
-        let mut bytes = MAGIC.to_vec();
-        frame::append(&mut bytes, header, &[]);
+        let bytes = [MAGIC, &frame::beginning(header, &[[]; 0])].concat();
         file.write_all(&bytes).map_err(io())?;
         file.sync_all().map_err(io())?;
         sync_folder(path.parent().expect("a log lies in a folder")).map_err(io())?;
@@ -222,14 +238,18 @@ impl OpenLog {
         })
     }
 
-    /// Makes the bytes durable behind what is. After a sync that failed nothing is known of what was written since the
+    /// Makes frames durable behind what is. After a sync that failed nothing is known of what was written since the
     /// last one that did not: all of it is written again.
     ///
     /// In a bucket they are durable once that has them, and the file is there to be read.
-    fn append(&mut self, folder: &Folder, bytes: &[u8], last: Tick) -> Result<(), StoreError> {
+    fn append(&mut self, folder: &Folder, frames: &Frames, last: Tick) -> Result<(), StoreError> {
         let began = Instant::now();
         until_it_works(&self.path, || {
-            self.file.write_all_at(bytes, self.length)?;
+            let mut at = self.length;
+            for piece in &frames.pieces {
+                self.file.write_all_at(piece, at)?;
+                at += piece.len() as u64;
+            }
             fault::point("frames written");
             match folder.mirror() {
                 None => self.file.sync_data(),
@@ -238,14 +258,14 @@ impl OpenLog {
         });
         match folder.mirror() {
             None => self.is_there(folder)?,
-            Some(mirror) => self.put(mirror, bytes, began)?,
+            Some(mirror) => self.put(mirror, frames, began)?,
         }
         fault::point("frames synced");
         let took = began.elapsed();
         if took > SLOW {
-            tracing::debug!("{} bytes were durable after {} ms", bytes.len(), took.as_millis());
+            tracing::debug!("{} bytes were durable after {} ms", frames.length, took.as_millis());
         }
-        self.length += bytes.len() as u64;
+        self.length += frames.length as u64;
         self.since.get_or_insert_with(Instant::now);
         self.last = self.last.max(last);
         Ok(())
@@ -266,10 +286,10 @@ impl OpenLog {
         }
     }
 
-    /// Puts the bytes into the bucket.
-    fn put(&mut self, mirror: &Mirror, bytes: &[u8], began: Instant) -> Result<(), StoreError> {
+    /// Puts frames into the bucket.
+    fn put(&mut self, mirror: &Mirror, frames: &Frames, began: Instant) -> Result<(), StoreError> {
         let at = self.length - self.unsent.len() as u64;
-        self.unsent.extend_from_slice(bytes);
+        frames.pieces.iter().for_each(|piece| self.unsent.extend_from_slice(piece));
         mirror.append(&self.path, at, &self.unsent)?;
         self.unsent.clear();
         // Each costs something: what comes meanwhile goes with the next one.

@@ -111,7 +111,7 @@ impl Input {
 
 impl Read {
     pub fn keys(&self) -> Vec<u128> {
-        self.rows.iter().map(|row| row.key.expect("a key")).collect()
+        self.rows.iter().map(|row| row.key.expect("a key").bits()).collect()
     }
 
     /// Each reason as `line code path: message`.
