@@ -114,7 +114,7 @@ fn a_full_disk_holds_the_inflow_back_until_there_is_room() {
     let mut file = fs::OpenOptions::new().append(true).open(&web).expect("it is there");
     std::io::Write::write_all(&mut file, rows(500, 12_000).as_bytes()).expect("it is written");
     run.until("the disk is full", |run| run.err().contains("can't be written, trying again"));
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(std::time::Duration::from_secs(4));
     let told = run.err().matches("No space left").count();
     assert!(told <= 4, "it is said once of each file, not with each try: {told}\n{}", run.err());
     assert!(!folder.join("kept/data").exists());
@@ -124,6 +124,8 @@ fn a_full_disk_holds_the_inflow_back_until_there_is_room() {
     run.signal("TERM");
     let ended = run.end();
     assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    let summary = [ended.out, ended.err].concat();
+    assert!(summary.contains("  held back by "), "{summary}");
 
     // What was kept is gone on with, and all rows count once.
     let text = DEFINITION.replace("disk/", "kept/");

@@ -83,7 +83,7 @@ fn a_null_payload_deletes_the_record_of_its_key() {
     let gone: Vec<bool> = read.rows.iter().map(|row| row.body.is_none()).collect();
     assert_eq!(gone, [false, true, false]);
     assert_eq!(read.rows[1].time, 1_000_000, "the message's timestamp");
-    assert_eq!(read.rows[1].position.offset, 1);
+    assert_eq!({ read.rows[1].position.offset }, 1);
     let positions: Vec<RawPosition> =
         read.rejects.iter().map(|reject| reject.position.clone()).collect();
     let at = |offset| RawPosition::Offset { topic: "crm".to_owned(), partition: 0, offset };

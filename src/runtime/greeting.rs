@@ -115,6 +115,11 @@ impl Greeting {
         serde_json::from_slice(&json).map_err(|_| foreign())
     }
 
+    /// Whether both store their rows, or neither does.
+    pub fn stores_as(&self, other: &Greeting) -> bool {
+        self.stored.is_some() == other.stored.is_some()
+    }
+
     /// Whether the other one belongs to the same run.
     pub fn check(&self, other: &Greeting, expected: usize, host: &str) -> Result<(), String> {
         let who = format!("process {} at {host}", other.process);

@@ -35,6 +35,7 @@ mod row_times;
 mod run;
 mod run_view;
 mod share;
+mod standstill;
 mod stepped;
 mod stop;
 mod stored_files;

@@ -156,8 +156,16 @@ fn meet_within(
                     "process {process} at {who} could not start ({why}): this one stops, too; start all of them again"
                 ));
             }
-            // It is behind, or ahead: one of the two comes again.
-            Ok((greeting, ..)) if greeting.meeting != own.meeting => std::thread::sleep(RETRY),
+            // It is behind, or ahead: one of the two comes again. Of two of which one stores its rows, each waits for something
+            // that the other never comes for.
+            Ok((greeting, _, called)) if greeting.meeting != own.meeting => {
+                if !own.stores_as(&greeting) {
+                    let process = greeting.process;
+                    let who = options.hosts.get(process).unwrap_or(host);
+                    own.check(&greeting, called.unwrap_or(process), who)?;
+                }
+                std::thread::sleep(RETRY);
+            }
             Ok((greeting, stream, called)) => {
                 let process = greeting.process;
                 let who = options.hosts.get(process).unwrap_or(host);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::latency::{LatencySummary, new_histogram};
+use super::standstill::{LongWait, WaitsFor, shown};
 use super::stop::{RunEnd, StopCause};
 use crate::console::{counted, grouped};
 use crate::metrics::{Counts, SourceCounts};
@@ -19,6 +20,8 @@ pub struct WorkerReport {
     pub counts: Counts,
     /// Latencies in microseconds, with numbers of rows.
     pub latencies: Vec<(u64, u64)>,
+    /// What took long: of a process's first worker, which looks for all.
+    pub waits: Vec<LongWait>,
 }
 
 /// What all workers counted and timed.
@@ -29,6 +32,8 @@ pub struct Report {
     pub pending: Vec<u64>,
     /// None, where no record was sent.
     pub latency: Option<LatencySummary>,
+    /// What the run was held back by for long.
+    pub waits: Vec<LongWait>,
     pub took: Duration,
 }
 
@@ -44,13 +49,14 @@ impl Report {
         }
         let is_sent = counts.outputs.iter().any(|sent| *sent > 0);
         let latency = LatencySummary::of(&histogram, plan.target_latency).filter(|_| is_sent);
-        Report { counts, pending, latency, took }
+        let waits = LongWait::together(workers.iter().flat_map(|of| &of.waits).copied());
+        Report { counts, pending, latency, waits, took }
     }
 }
 
 /// For machines: the fields that `--summary` writes.
 pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Value {
-    let Report { counts, pending, latency, took } = report;
+    let Report { counts, pending, latency, waits, took } = report;
     let pending = plan.outputs.iter().zip(pending);
     let sources = plan.sources.iter().zip(&counts.sources);
     let segments = plan.segments.iter().zip(&counts.segments);
@@ -87,8 +93,22 @@ pub fn summary_json(plan: &Plan, end: RunEnd, report: &Report) -> serde_json::Va
             let source = &plan.sources[usize::from(source)].name;
             serde_json::json!({"source": source, "time": rfc3339(time)})
         }),
+        "held_back": waits.iter().map(|wait| held_back_json(plan, wait)).collect::<Vec<_>>(),
         "seconds": took.as_secs_f64(),
         "latency": latency,
+    })
+}
+
+fn held_back_json(plan: &Plan, wait: &LongWait) -> serde_json::Value {
+    let (by, output) = match wait.waits_for {
+        WaitsFor::DataFolder => ("data_folder", None),
+        WaitsFor::Output(number) => ("output", Some(&plan.outputs[usize::from(number)].name)),
+    };
+    serde_json::json!({
+        "by": by,
+        "output": output,
+        "times": wait.times,
+        "seconds": wait.took.as_secs_f64(),
     })
 }
 
@@ -105,7 +125,7 @@ fn counts_json(counts: &SourceCounts) -> serde_json::Value {
 
 /// For people.
 pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
-    let Report { counts, pending, latency, took } = report;
+    let Report { counts, pending, latency, waits, took } = report;
     let mut text = String::new();
     let rows: u64 = counts.sources.iter().map(|source| source.rows).sum();
     let seconds = took.as_secs_f64();
@@ -166,6 +186,15 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
             "  {} has yet to take {}: the next run sends what is left",
             output.name,
             counted(*pending, "record", "records")
+        ));
+    }
+    for wait in waits {
+        line(format_args!(""));
+        line(format_args!(
+            "  held back by {} for {:.0} s in all, {}",
+            shown(plan, wait.waits_for),
+            wait.took.as_secs_f64(),
+            counted(wait.times, "time", "times")
         ));
     }
     let rejected: u64 = counts.sources.iter().map(|source| source.rejected).sum();

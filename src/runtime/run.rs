@@ -247,6 +247,9 @@ impl Run {
         if stop.is_replaced() {
             process.writers.close();
         }
+        if let Some(why) = failure.get() {
+            return (Err(RunError::Workers(why.to_owned())), Some(guards));
+        }
         let first = options.process == 0;
         let pending = process.live.under_way.iter().map(OutputTicks::records).collect();
         let report = first.then(|| Report::of(&plan, &reports, pending, started.elapsed()));

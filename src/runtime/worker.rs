@@ -15,6 +15,7 @@ use super::live::Frontiers;
 use super::process::{HandedOver, Process};
 use super::report::WorkerReport;
 use super::requests::{Request, Requests};
+use super::standstill::Standstill;
 use super::stop::StopCause;
 use crate::metrics::Counts;
 use crate::source::Ticket;
@@ -62,6 +63,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     let mut requested: Option<u64> = None;
     let mut stop_told = false;
     let settled = requests.settled();
+    let mut standstill = (index % process.workers == 0).then(|| Standstill::new(plan));
     while !dataflow.has_ended() {
         if let Some(failure) = process.failure.get() {
             return Err(failure.to_owned());
@@ -137,6 +139,10 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         {
             store.complete(process.settled_before(complete));
         }
+        if let Some(standstill) = &mut standstill {
+            let durable = if dataflow.durable.is_some() { kept } else { Tick::MAX };
+            standstill.look(plan, &process.live.under_way, [handed, durable], Instant::now());
+        }
         dataflow.inbox.borrow_mut().handed_over(handed);
         process.live.advance(Frontiers {
             handed,
@@ -178,7 +184,8 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         requests.send(Request::Settled(process.settled_before(Tick::MAX)));
     }
     let counts = dataflow.counts.borrow().clone();
-    let report = WorkerReport { counts, latencies: latencies.recorded() };
+    let waits = standstill.map(|of| of.finish(plan, Instant::now())).unwrap_or_default();
+    let report = WorkerReport { counts, latencies: latencies.recorded(), waits };
     requests.send(Request::Report(Box::new(report)));
     let (received, was_cut) = requests.close(|| {
         worker.step_or_park(Some(IDLE));

@@ -97,6 +97,11 @@ impl Comparison {
         }
     }
 
+    /// The output holds something else of a key, which is no record: what is to hold of the key is sent, or that nothing does.
+    pub fn hold_another(&mut self, key: RecordKey) {
+        self.keys.entry(key).or_default().held = Some(UNLIKE_ANY);
+    }
+
     /// All that it holds was told. What was deleted from a log's beginning was told before.
     pub fn end(&mut self, catalog: Catalog, has_lost_its_beginning: bool) {
         self.catalog = catalog;

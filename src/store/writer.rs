@@ -37,6 +37,9 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(5)
 /// How far apart what is put into a bucket is at least.
 const APART: Duration = Duration::from_millis(50);
 
+/// How often it is looked whether the folder is still there, while nothing is written into it.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// What takes longer is told of, to whoever has the log tell everything.
 const SLOW: Duration = Duration::from_millis(50);
 
@@ -122,13 +125,15 @@ fn run(
     let old = Duration::from_secs(fault::number("SELFSAME_LOG_SECONDS", OLD.as_secs()));
     while !is_closed {
         // It grows old whether more comes or not.
-        let age = log.since.map(|since| since.elapsed());
-        let first = match age {
-            None => waiting.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(age) => waiting.recv_timeout(old.saturating_sub(age)),
+        let younger = log.since.map_or(LOOK, |since| old.saturating_sub(since.elapsed()));
+        let first = match waiting.recv_timeout(younger.min(LOOK)) {
+            Err(RecvTimeoutError::Disconnected) => break,
+            first => first,
         };
-        if matches!(first, Err(RecvTimeoutError::Disconnected)) {
-            break;
+        if first.is_err()
+            && let Err(why) = log.is_there(folder)
+        {
+            return lose(why, is_closed, waiting, when_gone);
         }
         let mut frames = Frames::default();
         let (mut done, mut last) = (Vec::new(), 0);
@@ -146,14 +151,7 @@ fn run(
         if frames.length > 0
             && let Err(why) = log.append(folder, &frames, last)
         {
-            if let StoreError::Gone { .. } = why {
-                when_gone(&why.to_string());
-            }
-            // Another run has the folder now, or nobody has, and this one ends: nothing more is promised.
-            while !is_closed && let Ok(message) = waiting.recv() {
-                is_closed = matches!(message, ForStore::Close);
-            }
-            return;
+            return lose(why, is_closed, waiting, when_gone);
         }
         done.into_iter().for_each(|durable| durable());
         let is_old = log.since.is_some_and(|since| since.elapsed() >= old);
@@ -166,7 +164,20 @@ fn run(
             let _ = closed.send(ClosedLog { path, last });
         }
     }
+    if let Err(why) = log.is_there(folder) {
+        return lose(why, true, waiting, when_gone);
+    }
     let _ = closed.send(ClosedLog { path: log.path, last: log.last });
+}
+
+/// Another run has the folder now, or nobody has, and this one ends: nothing more is promised.
+fn lose(why: StoreError, mut is_closed: bool, waiting: &Receiver<ForStore>, when_gone: &WhenGone) {
+    if let StoreError::Gone { .. } = why {
+        when_gone(&why.to_string());
+    }
+    while !is_closed && let Ok(message) = waiting.recv() {
+        is_closed = matches!(message, ForStore::Close);
+    }
 }
 
 /// Frames on their way to the log, in pieces: what is large is not copied once more to lie beside the others.
@@ -257,9 +268,10 @@ impl OpenLog {
             }
         });
         match folder.mirror() {
-            None => self.is_there(folder)?,
+            None => {}
             Some(mirror) => self.put(mirror, frames, began)?,
         }
+        self.is_there(folder)?;
         fault::point("frames synced");
         let took = began.elapsed();
         if took > SLOW {
@@ -271,8 +283,12 @@ impl OpenLog {
         Ok(())
     }
 
-    /// Whether the folder still has what is written: a file that was deleted takes whatever is written to it.
+    /// Whether the folder still has what is written: a file that was deleted takes whatever is written to it. Of a bucket the
+    /// folder is only a copy.
     fn is_there(&self, folder: &Folder) -> Result<(), StoreError> {
+        if folder.mirror().is_some() {
+            return Ok(());
+        }
         let found = self.path.metadata();
         let is_other = match (&found, self.file.metadata()) {
             (Ok(found), Ok(own)) => (found.dev(), found.ino()) != (own.dev(), own.ino()),

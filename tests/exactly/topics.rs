@@ -347,6 +347,48 @@ fn keys_that_somebody_wrote_into_another_partition_are_taken_back_there() {
 }
 
 #[test]
+fn what_is_no_record_gives_way_under_keys_of_an_output_to_what_holds_of_them() {
+    let (shop, folder) = (Shop::new(""), tempfile::tempdir().expect("a temporary folder"));
+    let start = Shop::start(folder.path(), [1, 2], 0);
+    let mut cluster = Cluster::start(&shop.plan, start);
+    cluster.tell(&shop.plan, 29, 1..=20);
+    cluster.finish();
+    let before = shop.read();
+    for (topic, read) in shop.topics.iter().zip(&before).take(2) {
+        let holding = holding(&said_by(read));
+        let mut keys = holding.iter();
+        let mut next = || keys.next().expect("much holds");
+        let [(json, _), (text, _), (swapped, _), (other, _)] = [next(), next(), next(), next()];
+        let of_other = read.iter().rev().find(|of| of.key == *other).expect("it holds");
+        let of_other = of_other.payload.clone().expect("something holds of it");
+        let stranger = json.rsplit_once(['/', ':']).expect("a key of two parts").0;
+        let stranger = match topic.starts_with("segments") {
+            true => format!("{stranger}/p_{:032x}", 77),
+            false => format!("{stranger}:stranger"),
+        };
+        let written = [
+            (json.clone(), br#"{"x":1}"#.to_vec()),
+            (text.clone(), b"no JSON".to_vec()),
+            (swapped.clone(), of_other.into_bytes()),
+            (stranger, br#"{"x":1}"#.to_vec()),
+        ];
+        let written = written.map(|(key, value)| {
+            let partition = read.iter().find(|of| of.key == key).map(|of| of.partition);
+            let (key, payload) = (Some(key), Some(value));
+            Message { partition: partition.unwrap_or(0), key, payload, timestamp: None }
+        });
+        produce(topic, &written);
+    }
+    let mut cluster = Cluster::start(&shop.plan, Start { replayed: 20, ..start });
+    cluster.tell(&shop.plan, 29, 1..=25);
+    cluster.finish();
+    for (output, read) in shop.read().iter().enumerate().take(2) {
+        let expected = holding(&said(&shop.plan, 29, output as u16, 1..=25));
+        assert_eq!(holding(&said_by(read)), expected, "output {output}");
+    }
+}
+
+#[test]
 fn rejects_that_a_topic_has_are_not_told_again_when_an_older_copy_of_the_data_folder_is_put_back() {
     for processes in [1, 2] {
         let (shop, folder) = (Shop::new(""), tempfile::tempdir().expect("a temporary folder"));

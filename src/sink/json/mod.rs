@@ -126,6 +126,12 @@ impl MessageEncoder for Json {
         let EncodedMessage { key, value, merged_into } = message;
         let value = value.as_deref().map(str::from_utf8).transpose();
         let value = value.map_err(|error| Unreadable(error.to_string()))?;
-        read::record(output, key, value, merged_into.as_deref(), names)
+        let record = read::record(output, key, value, merged_into.as_deref(), names)?;
+        let mut own = String::new();
+        names.write_key(&record.key, &mut own);
+        match own == *key {
+            true => Ok(record),
+            false => Err(Unreadable(format!("its key is not that of its value, '{own}'"))),
+        }
     }
 }

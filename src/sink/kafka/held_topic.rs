@@ -9,8 +9,9 @@ use super::super::ahead::{HeldAhead, ReadAhead};
 use super::super::catalog::Catalog;
 use super::super::commit::DurableOutputs;
 use super::super::compare::Comparison;
-use super::super::encoder::MessageEncoder;
+use super::super::encoder::{EncodedMessage, MessageEncoder};
 use super::super::formats::message_encoder;
+use super::super::record::{Record, RecordKey};
 use super::super::shares::Distribution;
 use super::super::update::Router;
 use super::committed::{CommittedTopics, Isolation, TopicBounds};
@@ -65,6 +66,22 @@ pub struct TopicReading<'a> {
     next: BTreeMap<i32, i64>,
     places: KeyPlaces,
     names: &'a Catalog,
+}
+
+/// What a message of a topic says.
+enum HeldMessage {
+    Record(Record),
+    /// Something else of a key of the output, which somebody else has written.
+    Another(RecordKey),
+}
+
+impl HeldMessage {
+    fn key(&self) -> &RecordKey {
+        match self {
+            HeldMessage::Record(record) => &record.key,
+            HeldMessage::Another(key) => key,
+        }
+    }
 }
 
 /// What a topic holds.
@@ -123,30 +140,36 @@ impl<'a> TopicReading<'a> {
     fn read(&mut self, reader: &CommittedTopics<'_>) -> Result<TopicBounds, String> {
         let TopicReading { output, name, is_log, router, process, of, .. } = *self;
         let TopicReading { encoder, comparison, catalog, next, places, .. } = self;
-        let (mut foreign, known) = (0, next.clone());
+        let (mut foreign, mut replaced, known) = (0, 0, next.clone());
         let take = |message: &BorrowedMessage<'_>| {
             let (partition, offset) = (message.partition(), message.offset());
             next.insert(partition, offset + 1);
             let sent = read_message(message);
-            match encoder.decode(output, &sent, catalog) {
-                Ok(record) => {
-                    let belongs_there = places.see(partition, &sent.key);
-                    let route = router.route(output, &record.key, catalog);
-                    if is_log {
-                        comparison.hold(record, catalog);
-                    } else if of.process(route) != process {
-                        // It is somebody else's.
-                    } else if belongs_there {
-                        comparison.hold(record, catalog);
-                    } else if sent.value.is_some() {
-                        places.add_stray(partition, sent.key, record.key);
-                    } else {
-                        places.is_taken_back(partition, sent.key);
-                    }
-                }
-                Err(why) => {
-                    tracing::debug!("{name}[{partition}]@{offset} is no record: {why}");
-                    foreign += 1;
+            let held = encoder.decode(output, &sent, catalog).map(HeldMessage::Record);
+            let held = held.or_else(|why| {
+                tracing::debug!("{name}[{partition}]@{offset} is no record: {why}");
+                let of_key = EncodedMessage { key: sent.key.clone(), ..EncodedMessage::default() };
+                let key = encoder.decode(output, &of_key, catalog).map(|record| record.key);
+                key.map(HeldMessage::Another)
+            });
+            let Ok(held) = held.map_err(|_| foreign += 1) else { return Ok(true) };
+            let key = held.key();
+            let (route, is_another) =
+                (router.route(output, key, catalog), matches!(held, HeldMessage::Another(_)));
+            let is_elsewhere = !is_log && !places.see(partition, &sent.key);
+            if is_log && is_another {
+                foreign += 1;
+            } else if !is_log && of.process(route) != process {
+                // It is somebody else's.
+            } else if is_elsewhere && sent.value.is_some() {
+                places.add_stray(partition, sent.key, key.clone());
+            } else if is_elsewhere {
+                places.is_taken_back(partition, sent.key);
+            } else {
+                replaced += usize::from(is_another);
+                match held {
+                    HeldMessage::Record(record) => comparison.hold(record, catalog),
+                    HeldMessage::Another(key) => comparison.hold_another(key),
                 }
             }
             Ok(true)
@@ -158,6 +181,12 @@ impl<'a> TopicReading<'a> {
             tracing::warn!(
                 "topic '{name}' holds {} of its output: they stay",
                 counted(foreign, "message that is no record", "messages that are no records")
+            );
+        }
+        if replaced > 0 {
+            tracing::warn!(
+                "topic '{name}' holds {} under keys of its output: what holds of these keys is sent again",
+                counted(replaced, "message that is no record", "messages that are no records")
             );
         }
         Ok(bounds)
