@@ -280,6 +280,15 @@ fn positions_are_committed_to_the_consumer_group_once_they_are_durable() {
         drop(feeds);
         assert_eq!(committed(&group, &topic, 0), Some(if sources == 1 { 5 } else { 9 }));
     }
+
+    // What a run before has made durable, though it was killed before it told.
+    let another =
+        Input::of(Plan { name: format!("{topic}-again"), ..input.plan().as_ref().clone() });
+    let feeds = source::start(another.plan(), &options, Arc::new(|| ())).expect("it starts");
+    let _ = feeds.readers.durable();
+    drop(feeds);
+    let of_partition = |partition| committed(&format!("{group}-again"), &topic, partition);
+    assert_eq!([of_partition(0), of_partition(1)], [Some(5), Some(3)]);
 }
 
 #[test]

@@ -20,9 +20,21 @@ use super::{Positions, Reached, Span};
 const EVERY: Duration = Duration::from_secs(5);
 
 /// Starts the thread that commits what becomes durable, in the group of the configuration, until there is no
-/// more of it.
-pub(super) fn commit(config: ClientConfig, known: &Positions, durable: Durable) {
-    let durable_offsets = DurableOffsets { positions: known.of_topics(), ..Default::default() };
+/// more of it. How far the process's `own` partitions are known to be durable is committed as well: a run that was killed may
+/// not have come to it.
+pub(super) fn commit(
+    config: ClientConfig,
+    known: &Positions,
+    own: &[(Arc<str>, i32)],
+    durable: Durable,
+) {
+    let positions = known.of_topics();
+    let of_own = |(topic, partition): &(Arc<str>, i32)| {
+        let next = positions.read_by_all(topic, *partition)?;
+        Some(((Arc::clone(topic), *partition), next))
+    };
+    let changed = own.iter().filter_map(of_own).collect();
+    let durable_offsets = DurableOffsets { positions, changed };
     let commit = move || run(&config, durable_offsets, &durable);
     let thread = std::thread::Builder::new().name("committed positions".to_owned());
     thread.spawn(commit).expect("the operating system gives a thread");
@@ -43,8 +55,7 @@ fn run(config: &ClientConfig, mut offsets: DurableOffsets, durable: &Durable) {
     }
 }
 
-/// What is durable of topics, and what of that is committed.
-#[derive(Default)]
+/// What is durable of topics, and what of that is not committed.
 struct DurableOffsets {
     positions: Positions,
     changed: BTreeMap<(Arc<str>, i32), u64>,

@@ -287,7 +287,14 @@ impl Inflow for OwnPartitions {
     fn start(self: Box<Self>, shared: &SharedState) -> Result<Vec<Option<Chunks>>, SourceError> {
         let OwnPartitions { options, looking, topics } = *self;
         if let (Some(durable), Some(topic)) = (shared.take_durable(), topics.first()) {
-            committed::commit(topic.share.config.clone(), &options.positions, durable);
+            let of_topic = |found: &FoundTopics| {
+                let name = Arc::clone(&found.share.name);
+                let own = found.partitions.iter().flatten();
+                own.map(|of| (Arc::clone(&name), of.number)).collect::<Vec<_>>()
+            };
+            let own: Vec<_> = topics.iter().flat_map(of_topic).collect();
+            let config = topic.share.config.clone();
+            committed::commit(config, &options.positions, &own, durable);
         }
         let (outlets, mut receivers): (Vec<Outlet>, Vec<_>) = (0..options.workers)
             .map(|_| shared.channel())

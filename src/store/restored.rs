@@ -14,7 +14,7 @@ use super::entries::{self, entries};
 use super::error::StoreError;
 use super::folder::StoreFile;
 use super::in_force::InForce;
-use super::manifest::{ColumnarFile, Manifest, StoredSegment};
+use super::manifest::{ColumnarFile, LogId, Manifest, StoredSegment};
 use super::mirror::Mirror;
 use super::old_fences::{PutTimes, old_fences};
 use super::presence::made_of;
@@ -87,10 +87,19 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
         let manifest: Option<Manifest> = checked::read(&root.join(name))?;
         segments.extend(manifest.unwrap_or_default().segments);
     }
+    let files: Vec<&ColumnarFile> = segments.iter().flat_map(StoredSegment::files).collect();
+    are_there(mirror, &files, &listed)?;
+    let (left, gone) = logs(mirror, root, &segments, &put)?;
+    let orphans = orphans(mirror, &segments, &left, &listed)?;
+    // Nothing is taken away before it is known that what counts is whole.
+    if mirror.is_holder() {
+        let probes = listed.keys().filter(|key| key.starts_with("probe-"));
+        mirror.bucket.delete(&probes.cloned().chain(orphans).chain(gone).collect::<Vec<_>>())?;
+    }
     let of = store_of(&store).unwrap_or_default();
     bucket_checkpoints::clean(mirror, root, &of, listed.keys())?;
-    columnar(mirror, root, &segments, &listed)?;
-    logs(mirror, root, &segments, &put)
+    columnar(mirror, root, &files)?;
+    Ok(left)
 }
 
 /// Whether a small file says something of a store.
@@ -122,15 +131,13 @@ fn clear(root: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// All columnar files that count, and no other ones, are here as they are there.
-fn columnar(
+/// The bucket has all columnar files that count.
+fn are_there(
     mirror: &Mirror,
-    root: &Path,
-    segments: &[StoredSegment],
+    files: &[&ColumnarFile],
     listed: &BTreeMap<String, u64>,
 ) -> Result<(), StoreError> {
-    let files: Vec<&ColumnarFile> = segments.iter().flat_map(StoredSegment::files).collect();
-    for file in &files {
+    for file in files {
         let url = mirror.bucket.url(&file.path);
         let why = match listed.get(&file.path) {
             None => "it is not there".to_owned(),
@@ -141,13 +148,41 @@ fn columnar(
         };
         return Err(StoreError::altered(Path::new(&url), why));
     }
-    let named: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
-    let is_columnar = |key: &&String| key.starts_with("rows/") || key.starts_with("ticks/");
-    let orphans = listed.keys().filter(is_columnar).filter(|key| !named.contains(key.as_str()));
-    let probes = listed.keys().filter(|key| key.starts_with("probe-"));
-    if mirror.is_holder() {
-        mirror.bucket.delete(&orphans.chain(probes).cloned().collect::<Vec<_>>())?;
+    Ok(())
+}
+
+/// The columnar files that count no more, or never came to: what was made of a log that a manifest tells of by other files, or
+/// that is a log still. Where nothing tells of one, the manifest that did is gone, or an older one is in its place.
+fn orphans(
+    mirror: &Mirror,
+    segments: &[StoredSegment],
+    logs: &BTreeMap<String, Vec<String>>,
+    listed: &BTreeMap<String, u64>,
+) -> Result<Vec<String>, StoreError> {
+    let named: BTreeSet<&str> =
+        segments.iter().flat_map(StoredSegment::files).map(|file| file.path.as_str()).collect();
+    let mut known: BTreeSet<LogId> = segments.iter().flat_map(StoredSegment::logs).collect();
+    known.extend(logs.keys().filter_map(|log| made_of(log)));
+    let is_columnar = |key: &&String| {
+        (key.starts_with("rows/") || key.starts_with("ticks/")) && key.ends_with(".parquet")
+    };
+    let mut orphans = Vec::new();
+    for key in listed.keys().filter(is_columnar).filter(|key| !named.contains(key.as_str())) {
+        let name = key.rsplit('/').next().unwrap_or_default();
+        let Some(of) = made_of(name) else { continue };
+        if !known.contains(&of) && mirror.is_holder() {
+            let manifest = mirror.bucket.url(&format!("manifest-{}.json", of.1));
+            let why = format!("it does not tell of '{key}', or is not there");
+            return Err(StoreError::altered(Path::new(&manifest), why));
+        }
+        orphans.push(key.clone());
     }
+    Ok(orphans)
+}
+
+/// All columnar files that count, and no other ones, are here as they are there.
+fn columnar(mirror: &Mirror, root: &Path, files: &[&ColumnarFile]) -> Result<(), StoreError> {
+    let named: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let mut folders = vec![root.join("ticks")];
     folders.extend(entries(&root.join("rows"))?);
     for path in folders.iter().map(|of| entries(of)).collect::<Result<Vec<_>, _>>()?.concat() {
@@ -156,7 +191,7 @@ fn columnar(
             fs::remove_file(&path).map_err(StoreError::io(&path, "deleted"))?;
         }
     }
-    match fetch(mirror, root, &files)? {
+    match fetch(mirror, root, files)? {
         None => Ok(()),
         Some(missing) => {
             let url = mirror.bucket.url(&missing);
@@ -206,13 +241,14 @@ pub fn fetch(
     Ok(brought.into_iter().flatten().next())
 }
 
-/// The logs that have not become columnar, put together from their pieces.
+/// The logs that have not become columnar, put together from their pieces. Returns the keys of the pieces of each, and of
+/// those that count no more.
 fn logs(
     mirror: &Mirror,
     root: &Path,
     segments: &[StoredSegment],
     listed: &PutTimes,
-) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+) -> Result<(BTreeMap<String, Vec<String>>, Vec<String>), StoreError> {
     let folder = root.join("log");
     remove(&folder)?;
     for part in COUNTING {
@@ -268,9 +304,6 @@ fn logs(
             return Err(altered("what comes before it is missing"));
         }
     }
-    if mirror.is_holder() {
-        gone.extend(old_fences(&fences, listed));
-        mirror.bucket.delete(&gone)?;
-    }
-    Ok(left)
+    gone.extend(old_fences(&fences, listed));
+    Ok((left, gone))
 }

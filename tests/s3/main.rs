@@ -413,6 +413,39 @@ fn an_object_that_is_altered_or_missing_is_named() {
 }
 
 #[test]
+fn a_manifest_that_is_missing_or_an_older_one_is_named_and_no_row_is_deleted() {
+    let Some(server) = Server::versitygw() else { return };
+    let mut shop = Shop::new(server);
+    let manifest = "some/shop/manifest-0.json";
+    shop.grow(200);
+    shop.run("here").well();
+    let older = shop.objects.get(manifest);
+    shop.grow(200);
+    shop.run("here").well();
+    let newest = shop.objects.get(manifest);
+    let rows = || -> Vec<String> {
+        let keys = shop.objects.keys().into_iter();
+        keys.filter(|key| key.contains("/rows/") || key.contains("/ticks/")).collect()
+    };
+    let before = rows();
+    for machine in ["there", "here"] {
+        for instead in [None, Some(&older)] {
+            match instead {
+                None => shop.objects.delete(manifest),
+                Some(older) => shop.objects.put(manifest, older.clone()),
+            }
+            let said = shop.run(machine).badly();
+            assert!(said.contains(&format!("s3://people/{manifest}")), "{said}");
+            assert_eq!(rows(), before, "nothing is deleted");
+            shop.objects.put(manifest, newest.clone());
+        }
+        shop.run(machine).well();
+        shop.is_whole("all is as it was");
+        assert_eq!(rows(), before);
+    }
+}
+
+#[test]
 fn who_is_forgotten_is_in_no_object() {
     let Some(server) = Server::versitygw() else { return };
     let mut shop = Shop::new(server);

@@ -243,10 +243,14 @@ impl TickCommitter {
         let [mut pause, most] = PAUSES;
         while !self.is_over.load(Ordering::Acquire) && self.failure.get().is_none() {
             match self.replace() {
-                // What is sent to a topic that is not there fails again and again.
                 Ok(()) => return self.gone_topic().map_or(Ok(()), |topic| Err(gone(topic))),
                 Err(ReplaceError::Replaced) => return Err(self.replaced()),
+                Err(ReplaceError::Lost) => return Err(gone(&self.progress_topic)),
                 Err(ReplaceError::Failed(why)) => broken = Broken(why),
+            }
+            // What is sent to a topic that is not there, or read from it, fails again and again.
+            if let Some(topic) = self.gone_topic() {
+                return Err(gone(topic));
             }
             tracing::warn!("the Kafka producer can't be replaced yet: {broken}");
             std::thread::sleep(pause);
@@ -308,7 +312,7 @@ impl TickCommitter {
         match progress.by_process.get(&self.progress.process) {
             Some(newest) if newest.run != self.progress.run => Err(ReplaceError::Replaced),
             Some(newest) => Ok(newest.clone()),
-            None => Err(ReplaceError::Failed("the progress is gone".to_owned())),
+            None => Err(ReplaceError::Lost),
         }
     }
 
@@ -329,6 +333,8 @@ impl TickCommitter {
 enum ReplaceError {
     /// Another run has taken the place of this one.
     Replaced,
+    /// The progress topic does not say any more what this run has told: it was deleted, and made anew.
+    Lost,
     Failed(String),
 }
 
