@@ -63,7 +63,7 @@ pub fn start(
             if is_file {
                 cleared.until_it_works(|file| file.set_len(0));
             }
-            let _ = cleared.write_all(&head);
+            cleared.write_head(&head);
         });
     }
     let (abandoned, closed) = (Arc::clone(&sink), beginning.clone());
