@@ -1,6 +1,7 @@
 //! Objects of the definition file, read field by field; every mistake is noted, none stops the reading.
 
 use std::collections::HashSet;
+use std::num::IntErrorKind;
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Schema};
@@ -290,18 +291,25 @@ impl<'a> Object<'a> {
 
     /// A whole number from 1.
     pub fn count(&self, context: &mut ReadContext, name: &str) -> Option<u32> {
-        let (text, place) = self.text(context, name)?;
-        match text.parse() {
-            Ok(count @ 1..) => Some(count),
+        let (node, what) = (self.get(name)?, &self.what);
+        let wrong = match &node.value {
+            YamlValue::Unset => return None,
+            YamlValue::Scalar { text, .. } if !node.is_null() => match text.parse() {
+                Ok(count @ 1..) => return Some(count),
+                Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+                    format!("of {what}: '{text}' is too large: it is {} at most", u32::MAX)
+                }
+                _ => {
+                    format!("of {what}: '{text}' is no whole number from 1, as in {name}: 5")
+                }
+            },
             _ => {
-                let what = &self.what;
-                let message = format!(
-                    "'{name}' of {what}: '{text}' is no whole number from 1, as in {name}: 5"
-                );
-                context.complain(place, message);
-                None
+                let found = node.found();
+                format!("of {what} is a whole number from 1, as in {name}: 5, found {found}")
             }
-        }
+        };
+        context.complain(node.place, format!("'{name}' {wrong}"));
+        None
     }
 
     pub fn choice(&self, context: &mut ReadContext, name: &str, known: &[&str]) -> Option<String> {
