@@ -20,7 +20,7 @@ use super::handles::SharedHandles;
 use super::journal;
 use super::published::Published;
 use super::recent::{RecordPlace, ToldRecord, TooOld};
-use crate::plan::{Destination, KeyHash};
+use crate::plan::KeyHash;
 use crate::sink::Json;
 use crate::time::{Tick, wall_clock};
 
@@ -250,8 +250,7 @@ impl Following {
         let of = |output: &u16| {
             let number = usize::from(*output);
             let target = &self.handles.plan.outputs[number].target;
-            let commits = !matches!(target, Destination::Webhook(_));
-            live.under_way[number].oldest().filter(|_| commits)
+            live.under_way[number].oldest().filter(|_| target.commits())
         };
         let unkept = match self.published.kept.get() {
             Some(kept) if self.outputs.iter().any(|output| kept.keeps(*output)) => kept.oldest(),
