@@ -408,7 +408,7 @@ fn csv_leaves_by_standard_output_with_one_header() {
     let header = "person,email,device,spent,segments,at,deleted,merged_into\n";
     let text = well(shell(folder.path(), "cat rows.ndjson | selfsame run lite.yaml --workers 2"));
     assert!(text.starts_with(header) && text.lines().count() == 3, "{text}");
-    // Of nobody there is the header alone.
+    // Where there is nobody there is the header alone.
     assert_eq!(well(shell(folder.path(), "selfsame run lite.yaml < /dev/null")), header);
 }
 

@@ -109,7 +109,7 @@ fn positions<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Positions {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
 
-    /// Of each partition so many chunks of the first run are durable.
+    /// So many chunks of the first run are durable in each partition.
     #[test]
     fn every_message_is_taken_once_over_two_runs_of_any_shape(
         counts in prop::collection::vec((0..2_500usize, 0..300usize), 1..4),

@@ -1,12 +1,12 @@
 //! Amounts as people write them: with commas, spaces between thousands, and currencies beside them.
 
-/// Of a column whose values are such amounts, one of them and the expression that reads them.
+/// One of the values and the expression that reads them, where all of a column's values are such amounts.
 pub fn told<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
     let (example, point) = pointed(texts)?;
     Some((example, in_sql(name, point, texts.iter().any(|text| is_in_parentheses(text)))))
 }
 
-/// Of a column whose values are such amounts, one of them and what stands before cents.
+/// One of the values and what stands before cents, where all of a column's values are such amounts.
 pub fn pointed<'a>(texts: &[&'a str]) -> Option<(&'a str, char)> {
     let read: Vec<Amount> = texts.iter().map(|text| amount(text)).collect::<Option<_>>()?;
     let mut points = read.iter().filter_map(|of| of.point);

@@ -52,9 +52,9 @@ struct ControlState {
     is_served: bool,
     changed: WhenReplaced,
     peers: Option<Arc<Peers>>,
-    /// Of the first process.
+    /// What the first process has: the others that follow it.
     pub(super) followers: Followers,
-    /// Of the others.
+    /// What the others have: what they ask the first one for.
     asks: Asks,
 }
 

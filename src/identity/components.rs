@@ -68,7 +68,7 @@ struct Touched {
     otherwise: bool,
 }
 
-/// Of more new links all are admitted anew.
+/// More new links than these are all admitted anew.
 const FEW_LEAVES: usize = 64;
 
 pub(super) struct Components {
@@ -334,7 +334,7 @@ impl Components {
             return emit_withheld(before, &Withheld::new(), outcomes);
         }
         let rank = content.size.ilog2() as u8;
-        // Of a cluster that came apart only what stays may keep names: both sides might hold one.
+        // Only what stays of a cluster that came apart may keep names: both sides might hold one.
         let names = if content.rank == 0 { Names::New } else { Names::Kept };
         let was_guarded = content.guarded.is_some() || !before.is_empty();
         let is_guarded = self.guards.broken(&content.sums).is_some();

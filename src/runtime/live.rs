@@ -101,7 +101,7 @@ impl Live {
         }
     }
 
-    /// Of a process among others.
+    /// What a process among others lays down.
     pub fn among_others(self, plan: &Plan, is_first: bool) -> Self {
         let known = |output: &Output| match output.target.is_service() {
             true if is_first => KnownBy::This,

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{Micros, Tick};
 
-/// Of so many ticks the times are kept; where an output lags by more, those of two ticks become the later one's.
+/// The times of so many ticks are kept; where an output lags by more, those of two ticks become the later one's.
 const MOST: usize = 16_384;
 
 /// The newest times of rows.
 #[derive(Debug)]
 pub struct RowTimes {
-    /// Of ticks that some output has not acknowledged, the newest row of each source.
+    /// The newest row of each source in ticks that some output has not acknowledged.
     by_tick: BTreeMap<Tick, Vec<(u16, Micros)>>,
     settled: NewestRows,
 }

@@ -17,7 +17,7 @@ pub struct Scores {
     ranks: Vec<RankBorders>,
     /// One score a rank; 0 is none.
     people: Table<IdentifierHash, Box<[u16]>>,
-    /// Of those whom the tick at hand scores anew, what their scores were.
+    /// What the scores were of those whom the tick at hand scores anew.
     before: HashMap<IdentifierHash, Option<Box<[u16]>>>,
 }
 

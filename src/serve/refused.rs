@@ -22,7 +22,7 @@ use super::denial::Denial;
 use super::places::ConnectionPlace;
 use super::unread::UnreadInput;
 
-/// Of RFC 9113, section 3.4.
+/// What RFC 9113 has HTTP/2 begin with, in section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long, and how much, is read that nobody wants, so that an answer arrives.
 const READ_ON: Duration = Duration::from_secs(2);

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub struct Backlog {
     held: Mutex<HeldTicks>,
-    /// Of a service.
+    /// Where a service's records wait on the disk.
     spill: Option<Spill>,
 }
 
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::row::IdentifierHash;
 
-    /// Of a service whose records are spilled to a folder.
+    /// The backlog of a service whose records are spilled to a folder.
     fn of_service(folder: &Path) -> (Backlog, UnderWay) {
         let under_way: UnderWay = [OutputTicks::default()].into();
         let counted = (Arc::clone(&under_way), 0);

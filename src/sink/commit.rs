@@ -38,7 +38,7 @@ pub struct DurableOutputs {
     pub known_from: Tick,
     pub process: usize,
     pub processes: usize,
-    /// Of each process.
+    /// How many workers each process has.
     pub workers: usize,
     pub committable: Committable,
     pub difference: OutputsDifference,

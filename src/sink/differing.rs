@@ -3,8 +3,8 @@
 //! Outputs are compared by the threads that write them, each when its time has come. It is told at once when all have
 //! found it, and has a tick of its own, behind all that is replayed and before whatever happens next.
 //!
-//! Of several processes each finds it of the outputs that it writes. Who sees all records is in the first one: others send
-//! what they have found there, in parts.
+//! Each of several processes finds it for the outputs that it writes. Who sees all records is in the first one: others
+//! send what they have found there, in parts.
 
 use std::sync::{Arc, Mutex, PoisonError};
 

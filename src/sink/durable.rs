@@ -91,9 +91,9 @@ struct LocalCommitter<M> {
     file: ProgressFile,
     backlog: Arc<Backlog>,
     pending: QueuedTicks,
-    /// Of what is compared.
+    /// What is acknowledged once it has been compared.
     compared: Vec<Acknowledgement>,
-    /// Of a log that was compared.
+    /// What a log that was compared has left over.
     left_over: Option<LeftOver>,
     known: Option<Sender<()>>,
 }

@@ -74,7 +74,7 @@ impl Refused {
         write!(why, "set {}; until then it has a tombstone", wants.join(" and "))
             .expect("to a string");
         let raw = message.value.as_deref().unwrap_or_default();
-        // Of bytes one more than is kept may be part of a character.
+        // One byte more than is kept may be part of a character.
         let raw = String::from_utf8_lossy(&raw[..raw.len().min(KEPT + 4)]);
         let raw = raw[..raw.floor_char_boundary(KEPT)].to_owned();
         let at = match record.body {

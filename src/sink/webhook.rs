@@ -115,7 +115,7 @@ struct Poster {
     /// The webhook as messages call it: what stands in its address may be a secret.
     shown: String,
     client: reqwest::Client,
-    /// Of this thread alone.
+    /// The runtime of this thread alone.
     runtime: tokio::runtime::Runtime,
     awaiting: Awaiting,
 }

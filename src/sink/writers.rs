@@ -161,7 +161,7 @@ impl Writers {
         Arc::clone(&self.under_way)
     }
 
-    /// Of a run that is built beside the one that writes the outputs: what they would hold is held until they are
+    /// The outputs of a run that is built beside the one that writes them: what they would hold is held until they are
     /// handed over.
     pub fn holding(plan: &Plan, held: &HeldRecords) -> Self {
         let (by_output, committed) = (held.targets(), BTreeSet::new());

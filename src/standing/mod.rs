@@ -142,7 +142,7 @@ fn admit<'scope>(
     let of_sources = Rc::clone(counts);
     let arrivals = rows.map(Arriving::Row).concat(now.map(move |now| Arriving::Now(worker, now)));
     let route = move |arriving: &Arriving| match arriving {
-        // Of a row without an id or key nothing is remembered: it stays where it is.
+        // Nothing is remembered of a row without an id or key: it stays where it is.
         Arriving::Row(row) => row.key.map_or(worker, |key| key as u64),
         Arriving::Now(worker, _) => *worker,
         Arriving::Remembered(of) => of.key() as u64,

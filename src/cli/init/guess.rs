@@ -15,7 +15,7 @@ use super::sample::{SampledCell, SampledColumn, StoredType};
 use super::texts::shown;
 use super::{spoiled, times, words};
 
-/// Of so many hundredths of the values something has to hold, for it to be told where it does not hold of all.
+/// Something is told that does not hold of all values where it holds of so many hundredths of them.
 const MOST: usize = 90;
 
 pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
@@ -274,7 +274,7 @@ fn numbers(texts: &[&str], name: &str, is_text: bool) -> ValueFit {
         .fold((0, 2), |(whole, scale), (before, behind)| (whole.max(*before), scale.max(*behind)));
     let precision = (whole + scale).max(18);
     let guess = match scale > 9 || precision > 38 {
-        // Of texts no double is read.
+        // No double is read from texts.
         true if is_text => return ValueFit::None,
         true => Guess::new("number", "numbers".to_owned()),
         false => Guess::new(

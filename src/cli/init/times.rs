@@ -183,7 +183,7 @@ fn in_turn(candidates: &[Candidate]) -> Vec<&Candidate> {
         };
         let is_rival = |of: &&Candidate| chosen.iter().any(|by| are_rivals(by.format, of.format));
         let others = candidates.iter().filter(|of| !is_rival(of));
-        // Of equals the first.
+        // The first of equals counts.
         let best = others.rev().max_by_key(more).filter(|of| more(of) > 0);
         let Some(best) = best else { break };
         chosen.push(best);

@@ -67,7 +67,7 @@ pub fn types(
     match (called.types)(argument) {
         Ok(Typed { argument, output }) => Ok((Some(argument), output)),
         Err(wanted) => {
-            // Of pairs it is the values that are added up.
+            // The values of pairs are what is added up.
             let (name, found) = match (function, parts_of_pair(argument)) {
                 (Function::ByKey { of }, Some((_, value))) => (ADD_UP[of as usize], value),
                 (Function::TopBySum(_) | Function::ModeBySum, Some((_, value))) => ("sum", value),

@@ -71,7 +71,7 @@ impl KeyedCall {
         put.extend_from_slice(&tokens[first..end]);
         put.push(token(Token::Comma));
         let value = &tokens[inside..close];
-        // Of the rows themselves, each is a value.
+        // Each of the rows themselves is a value.
         match value.iter().find(|of| !is_space(&of.token)) {
             Some(TokenWithSpan { token: Token::Mul, span }) if !counts => {
                 let at = Some((span.start.line, span.start.column));
