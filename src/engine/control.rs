@@ -342,11 +342,15 @@ impl Control {
     }
 
     /// Waits until outputs hold what was handed over to them.
-    pub(super) fn settle(&self, settled: &Settled, told: &dyn Fn(&str)) -> Result<(), EngineError> {
+    pub(super) fn wait_until_settled(
+        &self,
+        settled: &Settled,
+        told: &dyn Fn(&str),
+    ) -> Result<(), EngineError> {
         let mut reminder = Reminder::new();
         while !settled() {
             reminder
-                .tell(told, || format!("the change is in force, and {}", self.what_is_missing()));
+                .remind(told, || format!("the change is in force, and {}", self.what_is_missing()));
             let failure = self.current().run.as_ref().map(|run| run.failure.clone());
             match failure {
                 None => {

@@ -183,7 +183,7 @@ impl Follower {
             ChangeStep::ReadBack { until } => self.read_back(until)?,
             ChangeStep::Settle => {
                 let settled = self.begun()?.settled.take();
-                settled.map_or(Ok(()), |settled| control.settle(&settled, &|_| ()))?;
+                settled.map_or(Ok(()), |settled| control.wait_until_settled(&settled, &|_| ()))?;
                 fault::point("settled");
             }
             ChangeStep::GiveUp { .. } | ChangeStep::End => self.end(),

@@ -163,7 +163,7 @@ impl Components {
         for (hash, node) in nodes {
             self.arrive(cluster, hash, node.kind);
             let content = self.clusters.get_mut(&cluster).expect("it just arrived there");
-            self.guards.add_bonds(&mut content.sums, hash, node.neighbours());
+            self.guards.add_links(&mut content.sums, hash, node.neighbours());
             self.graph.insert(hash, node);
         }
     }
@@ -295,7 +295,7 @@ impl Components {
         for hash in &part {
             let node = self.graph.node(*hash);
             add(&mut sums, self.guards.of_identifier(node.kind));
-            self.guards.add_bonds(&mut sums, *hash, node.neighbours());
+            self.guards.add_links(&mut sums, *hash, node.neighbours());
         }
         let content = self.clusters.get_mut(&from).expect("it is split");
         content.size -= part.len() as u32;

@@ -63,7 +63,7 @@ impl Drop for Telling {
 
 /// Begins to tell. `bytes` are those that there are to be read, where there is an end and it is known;
 /// `target` is the latency that rows are held against.
-pub fn tell(
+pub fn begin(
     progress: Progress,
     name: &str,
     amounts: Arc<Amounts>,

@@ -205,7 +205,7 @@ mod tests {
                     }
                 }
                 let mut moved = Batch::default();
-                borders.apply(ranked.iter().cloned().flat_map(Ranked::held), &mut moved);
+                borders.apply(ranked.iter().cloned().flat_map(Ranked::changes), &mut moved);
                 let changed = scores.apply(ranked, moved.into_iter().collect());
                 let all: Vec<i64> = values.values().copied().collect();
                 for (rank, bins) in BINS.into_iter().enumerate() {

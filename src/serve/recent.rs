@@ -137,7 +137,7 @@ impl RecentRecords {
     }
 
     /// Tells whenever there are more.
-    pub fn told(&self) -> watch::Receiver<u64> {
+    pub fn watch(&self) -> watch::Receiver<u64> {
         self.told.subscribe()
     }
 

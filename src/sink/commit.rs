@@ -92,7 +92,7 @@ impl Committable {
     }
 
     /// Tells whenever more may be committed.
-    pub fn told(&self) -> Receiver<()> {
+    pub fn watch(&self) -> Receiver<()> {
         let (sender, receiver) = bounded(1);
         self.0.waiting.lock().expect("no one panics with it").push(sender);
         receiver

@@ -52,19 +52,19 @@ impl OutputsDifference {
             difference.found.extend(found());
         }
         difference.awaited -= 1;
-        difference.tell();
+        difference.hand_out();
     }
 
     /// Who is told once all have found it: said before any has.
     pub fn is_told_to(&self, told: impl FnOnce(Vec<DifferingRecords>) + Send + 'static) {
         let mut difference = self.0.lock().expect("no one panics with it");
         difference.told = Some(Box::new(told));
-        difference.tell();
+        difference.hand_out();
     }
 }
 
 impl FoundDifference {
-    fn tell(&mut self) {
+    fn hand_out(&mut self) {
         if self.awaited > 0 {
             return;
         }

@@ -215,7 +215,7 @@ fn read_back(
 }
 
 /// What files of outputs hold by now, whoever writes them.
-pub fn look_ahead(plan: &Plan, names: &Catalog) -> Vec<(usize, HeldAhead)> {
+pub fn read_files_ahead(plan: &Plan, names: &Catalog) -> Vec<(usize, HeldAhead)> {
     let look = |(index, output): (usize, &Output)| {
         let Destination::File { path } = &output.target else { return None };
         let file = File::open(path).ok().filter(|file| {

@@ -161,7 +161,7 @@ impl Medium for PostgresMedium {
     }
 
     /// Commits what was written, with the progress that tells of it.
-    fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>) {
+    fn commit(&mut self, tick: Tick) -> (Readership, Option<FilePart>) {
         let changes = std::mem::take(&mut self.changes);
         let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
         let mut may_be_done = false;

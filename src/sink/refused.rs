@@ -100,7 +100,7 @@ impl Refused {
     }
 
     /// The records that tell it, one for each output of rejects, with who publishes them.
-    pub fn told(self, rejects: &Rejects) -> Vec<(OutputSubject, Record)> {
+    pub fn into_rejects(self, rejects: &Rejects) -> Vec<(OutputSubject, Record)> {
         let Refused { output, topic, key, why, raw, at } = self;
         let rejected = RejectedInput {
             position: RawPosition::Key { topic: Some(topic), key },
@@ -111,7 +111,7 @@ impl Refused {
             }],
             raw,
         };
-        let told = rejects.told(&RecordKey::Output(output), &rejected).into_iter();
+        let told = rejects.rejects_of(&RecordKey::Output(output), &rejected).into_iter();
         let record = |(subject, (output, key, rejected)): (
             OutputSubject,
             (u16, RecordKey, RejectedInput),

@@ -151,7 +151,7 @@ impl Medium for StreamMedium {
         self.is_file
     }
 
-    fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
+    fn commit(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         if !self.is_file {
             return (Readership::Stays, None);
         }

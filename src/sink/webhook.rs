@@ -99,7 +99,7 @@ impl Medium for WebhookMedium {
         Readership::Stays
     }
 
-    fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
+    fn commit(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         (self.post(), None)
     }
 

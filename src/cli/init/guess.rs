@@ -111,7 +111,7 @@ fn of_texts(
     let is_text =
         |cell: &SampledCell| matches!(cell, SampledCell::Text(of) if !is_none(&of.as_str()));
     let is_text = format == Format::Json && column.values.iter().flatten().any(is_text);
-    let fits = [times::told(&told, name), numbers(&told, name, is_text)];
+    let fits = [times::fit(&told, name), numbers(&told, name, is_text)];
     let mut partly: Option<PartialFit> = None;
     for fit in fits {
         match fit {
@@ -123,7 +123,7 @@ fn of_texts(
         }
     }
     if let Some((example, read)) =
-        amounts::told(&told, &name_in_sql(name)).filter(|_| !is_code(name))
+        amounts::read_by(&told, &name_in_sql(name)).filter(|_| !is_code(name))
     {
         let hint = match amounts::is_in_parentheses(example) {
             true => ", of which those in parentheses are negative, as accountants write them",
@@ -197,7 +197,7 @@ fn as_stored(column: &SampledColumn, stored: &StoredType, name: &str) -> Guess {
         return Guess::new("text", evidence);
     }
     // Numbers that count from 1970.
-    if let ValueFit::All(guess) = times::told(&texts, name)
+    if let ValueFit::All(guess) = times::fit(&texts, name)
         && of == "integer"
     {
         return guess;
