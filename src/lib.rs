@@ -1,5 +1,5 @@
 //! Selfsame keeps customer profiles right at every instant: who is the same person, what is known about each, and who
-//! is in which segment, from event streams and record tables, by incremental dataflow.
+//! is in which segment, from event streams and record tables, by differential dataflow on timely.
 //!
 //! A [`Definition`] says what there is; an [`Engine`] runs it. Sources and outputs are those that the definition
 //! names, or rows that the program pushes and functions that it gives:
@@ -37,6 +37,8 @@
 //!
 //! What an engine does is told by `tracing`. It handles no signals and never ends the process.
 #![deny(missing_docs)]
+// The rooms below are public to the crate's own tools alone (`internals`), and need no words on each item there. The
+// files of what the front exports of them deny missing words themselves.
 
 #[allow(missing_docs)]
 mod aggregate;
@@ -102,7 +104,7 @@ pub use engine::{
     Applied, Control, Definition, Engine, EngineBuilder, EngineError, Feeder, Forgetting,
     Forgotten, Inputs, Running, Summary, Unchanged, build,
 };
-pub use row::Datum;
+pub use row::{Datum, Items, Unscaled};
 pub use runtime::{
     Clock, Collections, KnownConflict, KnownIdentifier, KnownRow, PersonId, Profile,
 };

@@ -25,7 +25,7 @@ pub struct Counts {
     pub left: Vec<u64>,
     /// Changelog records handed to each output, in the plan's order.
     pub outputs: Vec<u64>,
-    /// Of those, how many were larger than their topic takes.
+    /// How many of those were larger than their topic takes.
     pub too_large: Vec<u64>,
     /// Attribute and segment expressions that failed for a person, and expressions over joined
     /// columns that failed for a row: their results are null.

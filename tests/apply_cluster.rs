@@ -19,7 +19,7 @@ use serde_json::Value;
 /// Two processes of a shop, each with its own environment, that are asked for changes.
 fn start(shop: &Shop, name: &str, workers: u64, environment: [&[(&str, &str)]; 2]) -> [Running; 2] {
     let sockets = ["data/control.sock", "data/control-1.sock"].map(|name| shop.path().join(name));
-    // Of those that were killed.
+    // Those that were killed left theirs.
     sockets.iter().for_each(|socket| drop(fs::remove_file(socket)));
     shop.define("hosts", &free_addresses(2).join("\n"));
     let workers = workers.to_string();

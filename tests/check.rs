@@ -99,6 +99,43 @@ fn a_definition_without_mistakes_is_explained() {
 }
 
 #[test]
+fn a_definition_is_explained_with_its_guards() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("shop.yaml");
+    let definition = "
+sources:
+  web: {files: web.ndjson, kind: events, fields: {account: text, email: text, cookie: text}}
+  crm: {files: crm.ndjson, kind: records, key: account, fields: {account: text}}
+  rulings:
+    {files: rulings.ndjson, kind: records, key: a, fields: {a: text, b: text, ruling: text}}
+identity:
+  account: {from: {web: account, crm: account}, at_most: 1}
+  email: {from: {web: email}, placeholders: keep, at_most: 4, shared_after: 5}
+  cookie: {from: {web: cookie}, shared_after: 2}
+  decisions: {from: rulings, one: a, other: b, verdict: ruling}
+  at_most: 500
+attributes:
+  visits: {from: web, select: count(*)}
+outputs:
+  profiles: {files: profiles.ndjson}
+";
+    std::fs::write(&file, definition).expect("room on the disk");
+    let output = selfsame(&["check", file.to_str().expect("a path")]);
+    assert!(output.status.success(), "{}", text(output.stderr));
+    let found = text(output.stdout);
+    let lines = [
+        "  account             web.account, crm.account; at most 1 a person",
+        "  email               web.email; placeholders are kept; at most 4 a person; shared after 5",
+        "  cookie              web.cookie; shared after 2",
+        "  a person has at most 500 identifiers in all",
+        "  decisions           rulings.a and rulings.b are what rulings.ruling says",
+    ];
+    for line in lines {
+        assert!(found.lines().any(|said| said == line), "{line} in {found}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     let output = selfsame(&["check", "nowhere/retail.yaml"]);
     assert_eq!(output.status.code(), Some(1));

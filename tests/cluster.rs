@@ -61,7 +61,7 @@ fn process(folder: &Path, process: usize, arguments: &[&str]) -> Running {
 /// Two processes that follow their files and have sent what there was.
 fn two_that_follow(folder: &Path) -> ([Running; 2], Vec<String>) {
     let addresses = hosts(folder, 2);
-    // Of those before them.
+    // What those before them wrote goes.
     let _ = std::fs::remove_dir_all(folder.join("process-0/out"));
     let mut both = [0, 1].map(|number| process(folder, number, &["--follow", "--clock", CLOCK]));
     let profiles = folder.join("process-0/out/profiles.ndjson");

@@ -323,7 +323,7 @@ fn kills_under_load(start: impl Fn(&Path) -> (Vec<Running>, String)) {
         while acknowledged.lock().expect("no panic").len() < enough {
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Of several by turns one goes first, and the others see it, or do not.
+        // One of several goes first by turns, and the others see it, or do not.
         let turns = round % running.len();
         running.rotate_left(turns);
         for process in running {

@@ -1,5 +1,5 @@
-//! Of `records` the data folder holds what stands, and not all that was ever said: a source of which each key was told a
-//! hundred times takes no more room than one of which each was told twice, and all comes out as if nothing had left.
+//! The data folder holds what stands of `records`, and not all that was ever said: a source of which each key was told
+//! a hundred times takes no more room than one of which each was told twice, and all comes out as if nothing had left.
 
 mod program;
 

@@ -332,7 +332,7 @@ fn a_checkpoint_is_begun_with_where_it_fits_and_passed_over_where_not() {
     grow();
     assert!(!run(&[]).contains(passed_over));
     is_whole();
-    // Of another definition there is none.
+    // There is none of another definition.
     let other = DEFINITION.replace("spent > 400", "spent > 300");
     fs::write(path.join("shop.yaml"), &other).expect("it is written");
     grow();
@@ -496,7 +496,7 @@ fn what_is_no_folder_or_may_not_be_written_is_refused_with_what_to_do() {
     let said = refusal(path);
     assert!(said.contains("a link that leads nowhere"), "{said}");
     fs::remove_file(path.join("data")).expect("it is deleted");
-    // Of a later version, which knows another layout.
+    // A later version made it, which knows another layout.
     fs::create_dir(path.join("data")).expect("a folder");
     let store = r#"{"layout": 99, "store": "00", "more": true}"#;
     fs::write(path.join("data/store.json"), store).expect("it is written");

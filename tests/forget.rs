@@ -210,7 +210,7 @@ const MARKS: [&str; 3] = ["user-007", "mail007@example.com", "cookie-007"];
 fn two(folder: &Path, fault: Option<(usize, &str)>) -> [Running; 2] {
     fs::write(folder.join("hosts"), free_addresses(2).join("\n")).expect("it is written");
     for socket in ["data/control.sock", "data/control-1.sock"] {
-        // Of one that was killed.
+        // One that was killed left it.
         let _ = fs::remove_file(folder.join(socket));
     }
     let point = fault.map(|(_, point)| format!("{point}:1")).unwrap_or_default();

@@ -25,7 +25,7 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 struct Stored {
     cuts: Vec<f64>,
-    /// Of the indexes, which are missing, and which are altered where.
+    /// Which indexes are missing, and which are altered where.
     missing: Vec<prop::sample::Index>,
     altered: Vec<(prop::sample::Index, prop::sample::Index)>,
     forgotten: prop::sample::Index,
@@ -186,7 +186,7 @@ fn ask_early(case: &Case, recovered: &Arc<Recovered>, asked: &[Identifier], earl
         let length = (whole.len() as f64 * early) as usize;
         fs::write(log, &whole[..length]).expect("it is written");
     }
-    // Of logs that end within a frame nothing may be there but what comes before it.
+    // Where logs end within a frame nothing may be there but what comes before it.
     if let Ok(early) = recovered.again() {
         let of: Vec<_> = asked.iter().map(|of| of.hash).collect();
         let rows = all_rows(case, &Arc::new(early));

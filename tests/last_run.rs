@@ -61,7 +61,7 @@ fn why_forget_and_apply_ask_of_the_folder_and_the_clock_of_the_last_run() {
     let told =
         selfsame(path, &[&ask[..], &["--clock", "fixed:2027-01-01T00:00:00Z"]].concat()).well();
     assert!(told.contains("is not in buyers"), "{told}");
-    // Of another definition nothing is remembered.
+    // Nothing is remembered of another definition.
     fs::copy(path.join("shop.yaml"), path.join("other.yaml")).expect("it is copied");
     let told = selfsame(path, &["forget", "ada@x.org", "--spec", "other.yaml"]).badly();
     assert!(told.contains("name the data folder of the run with --data FOLDER"), "{told}");

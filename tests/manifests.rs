@@ -108,7 +108,7 @@ fn systemd_takes_the_unit() {
             return;
         }
     };
-    // Of this machine's own units it may say something, too.
+    // It may say something of this machine's own units, too.
     let told = said(&ended);
     let of_ours: Vec<_> = told.lines().filter(|line| line.contains("selfsame")).collect();
     assert!(ended.status.success() && of_ours.is_empty(), "{told}");

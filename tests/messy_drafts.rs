@@ -34,7 +34,7 @@ const TEXTS: [&str; 52] = [
     "1,5", "-0", "2025-13-45", "c-1", "c-2", "u1", "u2",
 ];
 
-/// Of some columns all values are alike.
+/// All values of some columns are alike.
 const DOMAINS: [&[&str]; 7] = [
     &TEXTS,
     &["u1", "u2", "u3"],
@@ -68,7 +68,7 @@ const NONE: &str = "none of these files can be read";
 struct Table {
     names: Vec<&'static str>,
     rows: Vec<Vec<(&'static str, Index)>>,
-    /// Of a hundred: how the file is written, and which of its rows have something odd.
+    /// How the file is written, and which of its rows have something odd, in a hundred.
     odd: Vec<Index>,
 }
 
@@ -288,7 +288,7 @@ fn hostile_files_have_a_word_or_a_draft() {
         taken(&folder).unwrap_or_else(|why| panic!("{name}: {why}"));
         assert!(folder.join("out/profiles.ndjson").exists(), "{name}");
     }
-    // Of a folder all that can be read is taken, once.
+    // All of a folder that can be read is taken, once.
     let data = at.join("all/data");
     std::fs::create_dir_all(&data).expect("a folder");
     (0..200).for_each(|number| {
@@ -372,7 +372,7 @@ fn the_id_of_an_order_is_not_whose_it_is() {
         let said = format!("# ? no id: {column} ");
         assert!(yaml.contains(&said) && !yaml.contains("    id: "), "{yaml}");
     }
-    // Of people it is which row.
+    // Which row it is says who people are.
     let customers = orders("customer_id,email", &["K-1,a@x.org", "K-2,b@x.org"]);
     let (_, yaml) = drafted(&[("customers.csv", customers)]);
     assert!(yaml.contains("    key: customer_id    # 2 different in 2 values (100 %)\n"), "{yaml}");

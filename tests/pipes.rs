@@ -109,6 +109,42 @@ fn rows_come_by_standard_input_and_records_alone_leave_by_standard_output() {
 }
 
 #[test]
+fn what_the_shell_appends_to_has_one_header() {
+    let csv =
+        DEFINITION.replace("profiles: {files: \"-\"}", "profiles: {files: \"-\", format: csv}");
+    let header = |text: &str| text.lines().filter(|line| line.starts_with("person,")).count();
+    for options in ["", " --data kept"] {
+        let folder = folder(&csv);
+        let text =
+            || std::fs::read_to_string(folder.path().join("all.csv")).expect("it was written");
+        let append = |rows: &str| {
+            well(shell(
+                folder.path(),
+                &format!("selfsame run lite.yaml{options} < {rows} >> all.csv"),
+            ))
+        };
+        append("rows.ndjson");
+        let (first, lines) = (text(), text().lines().count());
+        assert!(first.starts_with("person,"), "{first}");
+        assert!(lines >= 3, "{first}");
+        append("/dev/null");
+        assert_eq!(text(), first, "nothing is said of no rows");
+        write(folder.path(), "more.ndjson", "{\"email\":\"c@x.org\",\"amount\":3}\n");
+        append("more.ndjson");
+        let both = text();
+        assert_eq!((header(&both), both.lines().count()), (1, lines + 1), "{both}");
+        // A file that is written anew, and a pipe, begin with theirs.
+        let anew = "selfsame run lite.yaml < rows.ndjson > all.csv; \
+                    selfsame run lite.yaml < rows.ndjson | cat > piped.csv";
+        well(shell(folder.path(), anew));
+        assert_eq!(header(&text()), 1);
+        let piped =
+            std::fs::read_to_string(folder.path().join("piped.csv")).expect("it was written");
+        assert_eq!(header(&piped), 1, "{piped}");
+    }
+}
+
+#[test]
 fn csv_has_its_header_in_the_stream() {
     let csv = DEFINITION.replace("{files: \"-\", kind", "{files: /dev/stdin, format: csv, kind");
     let folder = folder(&csv);
@@ -372,7 +408,7 @@ fn csv_leaves_by_standard_output_with_one_header() {
     let header = "person,email,device,spent,segments,at,deleted,merged_into\n";
     let text = well(shell(folder.path(), "cat rows.ndjson | selfsame run lite.yaml --workers 2"));
     assert!(text.starts_with(header) && text.lines().count() == 3, "{text}");
-    // Of nobody there is the header alone.
+    // Where there is nobody there is the header alone.
     assert_eq!(well(shell(folder.path(), "selfsame run lite.yaml < /dev/null")), header);
 }
 

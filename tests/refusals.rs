@@ -53,7 +53,7 @@ const LIMITS: &str =
 enum Wants {
     Nothing,
     Read,
-    /// Of the source that a row is posted to.
+    /// The key of the source that a row is posted to.
     Write,
     /// In a batch, where it may stand in the body as well.
     Collector,
@@ -198,11 +198,11 @@ const MISNAMED: [Misnamed; 5] = [
 
 const NOBODY: &str = "p_00000000000000000000000000000000";
 const MOST: usize = 64 << 20;
-/// Of ids that are asked for at once.
+/// One more than the ids that may be asked for at once.
 static ONE_TOO_MANY: std::sync::LazyLock<String> =
     std::sync::LazyLock::new(|| format!("{{\"ids\": [{}\"\"]}}", "\"\",".repeat(1_000)));
 
-/// Of people and segments.
+/// What is asked of people and segments.
 fn reads() -> Vec<Route> {
     let profile = "/v1/profiles/email:ada@example.com";
     let is_of_store = |route: &Route| ["/why", "/rows"].iter().any(|end| route.path.ends_with(end));
@@ -332,7 +332,7 @@ fn reads() -> Vec<Route> {
     routes.into_iter().map(of_several).chain(others).collect()
 }
 
-/// Of what is changed.
+/// What changes something.
 fn changes() -> Vec<Route> {
     vec![
         get("/v1/definition", Wants::Admin),
@@ -414,7 +414,7 @@ fn changes() -> Vec<Route> {
     ]
 }
 
-/// Of rows that come in.
+/// Where rows come in.
 fn posts() -> Vec<Route> {
     let rows = post("/v1/sources/{name}", Wants::Write).well("/v1/sources/orders").body(
         r#"{"id": "9", "email": "ada@example.com", "amount": "1"}"#,
@@ -454,7 +454,7 @@ fn posts() -> Vec<Route> {
     all
 }
 
-/// Of what is asked for by who watches.
+/// What who watches asks for.
 fn watching() -> Vec<Route> {
     let open = |path| get(path, Wants::Nothing).without_limit();
     vec![

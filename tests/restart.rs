@@ -18,7 +18,7 @@ struct Cut {
     after: f64,
     workers: usize,
     stops: Vec<u64>,
-    /// Of the run before it, after which of its steps checkpoints were made: from its last one backwards.
+    /// After which of the earlier run's steps checkpoints were made: from its last one backwards.
     checkpoints: Vec<usize>,
     is_overtaken: bool,
     /// Whether the run before it has older versions of records leave the store at its end.

@@ -423,7 +423,7 @@ fn a_segment_tells_how_large_it_has_been() {
     let (size, sizes) = told(&shop);
     let (tick, last) = *sizes.last().expect("it has been of a size");
     assert_eq!((size, last), (1, 1));
-    // Of each second the last size is kept.
+    // The last size of each second is kept.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     shop.order(json!([
         {"email": "ben@example.com", "amount": 150},

@@ -12,7 +12,7 @@ use client::{get, post};
 use selfsame::{Definition, Engine, Running};
 use serde_json::{Value, json};
 
-/// Of rows that come over HTTP, which nothing can read again but what is stored.
+/// Its rows come over HTTP: nothing can read them again but what is stored.
 const SHOP: &str = "
 sources:
   orders:

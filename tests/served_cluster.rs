@@ -87,7 +87,7 @@ fn the_first_process_answers_for_all_and_each_tells_its_own_share() {
             (200, Some(expected))
         );
     }
-    // Of the second process: what is only known or taken by the first is told so.
+    // The second process is asked: what is only known or taken by the first is told so.
     for path in
         ["/v1/profiles/email:0@x", "/v1/segments", "/v1/segments/big/members", "/v1/changes"]
     {

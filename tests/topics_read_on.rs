@@ -109,7 +109,7 @@ fn positions<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Positions {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
 
-    /// Of each partition so many chunks of the first run are durable.
+    /// So many chunks of the first run are durable in each partition.
     #[test]
     fn every_message_is_taken_once_over_two_runs_of_any_shape(
         counts in prop::collection::vec((0..2_500usize, 0..300usize), 1..4),
@@ -259,7 +259,7 @@ fn positions_are_committed_to_the_consumer_group_once_they_are_durable() {
         let reached = chunk.reached.as_ref().expect("a topic says how far it is read");
         let Span::Topic { partition, .. } = reached.span else { panic!("{reached:?}") };
         if partition == 0 || chunk.source == 0 {
-            feeds.readers.durable().tell(reached);
+            feeds.readers.durable().note(reached);
         }
     }
     drop(feeds);
@@ -275,7 +275,7 @@ fn positions_are_committed_to_the_consumer_group_once_they_are_durable() {
     for sources in [1, 2] {
         let feeds = source::start(input.plan(), &options, Arc::new(|| ())).expect("it starts");
         for chunk in more.iter().filter(|chunk| chunk.source < sources) {
-            feeds.readers.durable().tell(chunk.reached.as_ref().unwrap());
+            feeds.readers.durable().note(chunk.reached.as_ref().unwrap());
         }
         drop(feeds);
         assert_eq!(committed(&group, &topic, 0), Some(if sources == 1 { 5 } else { 9 }));

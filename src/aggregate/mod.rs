@@ -8,8 +8,8 @@
 //! takes and gives, its sentence in the reference, what is kept of the values (`Kept`), and how its value is
 //! read from that. Where it is to be had by key, by sums of another value, or with a share, `by_key`, `by_sum` or
 //! `with_share` below say so. One that keeps values in a way of its own brings it along as a `Gather`, as
-//! `sum_distinct.rs` does. The oracle (`tests/oracle/aggregate.rs`) does not compile until it knows the
-//! function too.
+//! `sum_distinct.rs` does. The oracles (`tests/oracle/aggregate.rs`, and `profile/tests/naive.rs`)
+//! do not compile until they know the function too.
 
 mod any_value;
 mod array_agg;

@@ -198,7 +198,7 @@ fn each_identity(
                 .collect(),
             _ => Vec::new(),
         };
-        // Of several outputs the one that knows more of a person says more of it.
+        // Where several outputs know a person, the one that knows more says more.
         let had = match identifiers.is_empty() {
             true => held.remove(&person),
             false => held.insert(person, identifiers),

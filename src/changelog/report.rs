@@ -12,7 +12,7 @@ use crate::plan::Publish;
 use crate::sink::{Catalog, Record, RecordKey, RecordValue};
 
 /// The line that a conflict is counted in, and how it is shown as an example.
-fn told(record: &Record, catalog: &Catalog) -> Option<(String, String)> {
+fn line_and_example(record: &Record, catalog: &Catalog) -> Option<(String, String)> {
     let identifier = |of| catalog.identifier(of);
     let kind = |kind: u16| catalog.identifiers.name(kind);
     let source = |source: u16| catalog.sources.name(source);
@@ -62,7 +62,7 @@ pub fn report(changelogs: &[Changelog], examples: usize) -> Result<String, Chang
             }
             known = true;
             let key = catalog.key(&record.key);
-            match told(record, catalog) {
+            match line_and_example(record, catalog) {
                 Some(told) => drop(standing.insert(key, told)),
                 None => drop(standing.remove(&key)),
             }

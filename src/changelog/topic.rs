@@ -44,7 +44,7 @@ enum EndOf {
 
 /// Waits until readers of what is committed may see all that was in each partition when it was looked at first, as
 /// long as `wait` allows for one more look.
-fn settle<Error>(
+fn wait_for_transactions<Error>(
     partitions: i32,
     mut end: impl FnMut(EndOf, i32) -> Result<i64, Error>,
     mut wait: impl FnMut() -> bool,
@@ -103,7 +103,7 @@ impl ChangelogTopic {
             let consumer = if of == EndOf::All { &asking } else { &consumer };
             consumer.fetch_watermarks(topic, partition, PATIENCE).map(|(_, end)| end)
         };
-        settle(partitions as i32, end, patiently(SETTLING, AGAIN))
+        wait_for_transactions(partitions as i32, end, patiently(SETTLING, AGAIN))
             .map_err(|error| failed(error.to_string()))?;
         let mut assignment = TopicPartitionList::new();
         let mut open = BTreeSet::new();
@@ -204,7 +204,7 @@ mod tests {
             waits.set(waits.get() + 1);
             waits.get() <= most
         };
-        settle(seen.len() as i32, end, wait)?;
+        wait_for_transactions(seen.len() as i32, end, wait)?;
         Ok((looks, waits.get()))
     }
 

@@ -90,12 +90,10 @@ fn text(applied: &Applied, is_dry: bool) -> String {
     if let Some(difference) = &applied.difference {
         line(&text_of(difference));
     }
-    let rows = applied.rows;
+    let rows = counted(applied.rows, "stored row", "stored rows");
     match is_dry {
-        true => line(&format!("computed of {rows} stored rows; nothing is changed")),
-        false => line(&format!(
-            "in force: computed of {rows} stored rows, and outputs were told what differs"
-        )),
+        true => line(&format!("computed of {rows}; nothing is changed")),
+        false => line(&format!("in force: computed of {rows}, and outputs were told what differs")),
     }
     text
 }

@@ -8,7 +8,7 @@ use selfsame::internals::changelog::LastRun;
 use selfsame::internals::console;
 use selfsame::internals::control::ControlSocket;
 use selfsame::internals::engine::CommandOptions;
-use selfsame::internals::plan::{DataPlace, Destination, Output};
+use selfsame::internals::plan::{DataPlace, Output};
 use selfsame::internals::runtime::{Clock, Progress, RunEnd, tell_that_it_failed};
 use selfsame::internals::serve::open_files;
 use selfsame::internals::store::{InForce, working_folder};
@@ -168,7 +168,7 @@ fn run_as_one_of(hosts: &[String], args: &RunArgs) -> CommandResult {
             std::fs::write(path, json).map_err(|error| unwritten(path, &error))?;
         }
         let text = console::shown_lines(&summary.to_string());
-        let is_standard = |output: &Output| output.target == Destination::StandardOutput;
+        let is_standard = |output: &Output| output.target.is_standard_output();
         match definition.plan().outputs.iter().any(is_standard) {
             // It has gone to who wanted no more of it, and so would the summary.
             true if end.is_left() => {}

@@ -72,7 +72,7 @@ impl ControlSocket {
     pub fn open(folder: &Path, process: usize, control: Control) -> io::Result<Self> {
         let name = name(process);
         let path = folder.join(&name);
-        // Of a process that was killed.
+        // A process that was killed has left it.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

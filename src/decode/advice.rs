@@ -1,6 +1,6 @@
 //! What would be right where values are of another type than their field: by how the first of them is written.
 
-use super::amounts::told_by_one;
+use super::amounts::read_by_one;
 use crate::definition::sql::parse::name_in_sql;
 use crate::plan::{Field, Source, TimeWriting, Type};
 use crate::time::format::TimeFormat;
@@ -35,7 +35,7 @@ pub(super) fn of_wrong_type(source: &Source, path: &str, message: &str) -> Strin
             _ => plain(),
         };
     }
-    match not_a_number(message).and_then(|found| told_by_one(found, name)) {
+    match not_a_number(message).and_then(|found| read_by_one(found, name)) {
         Some(read) => format!(
             "Declare {name} as text, and make a number of it beside: derive: {{{name}_number: \"{read}\"}}"
         ),
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn amounts_that_people_write_are_made_numbers() {
-        let of = |message: &str| told_by_one(not_a_number(message)?, "total");
+        let of = |message: &str| read_by_one(not_a_number(message)?, "total");
         let comma = of("expected a decimal(12,2): 1.234,56 is not a number");
         assert!(comma.is_some_and(|sql| sql.contains("replace(regexp_replace(total, '[^0-9,-]'")));
         let point = of("expected a decimal(12,2): $1,234.56 is not a number");

@@ -1,12 +1,12 @@
 //! Amounts as people write them: with commas, spaces between thousands, and currencies beside them.
 
-/// Of a column whose values are such amounts, one of them and the expression that reads them.
-pub fn told<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
+/// One of the values and the expression that reads them, where all of a column's values are such amounts.
+pub fn read_by<'a>(texts: &[&'a str], name: &str) -> Option<(&'a str, String)> {
     let (example, point) = pointed(texts)?;
     Some((example, in_sql(name, point, texts.iter().any(|text| is_in_parentheses(text)))))
 }
 
-/// Of a column whose values are such amounts, one of them and what stands before cents.
+/// One of the values and what stands before cents, where all of a column's values are such amounts.
 pub fn pointed<'a>(texts: &[&'a str]) -> Option<(&'a str, char)> {
     let read: Vec<Amount> = texts.iter().map(|text| amount(text)).collect::<Option<_>>()?;
     let mut points = read.iter().filter_map(|of| of.point);
@@ -35,7 +35,7 @@ fn without_parentheses(text: &str) -> &str {
 }
 
 /// The expression that reads a column of which one value is known, if that is such an amount.
-pub fn told_by_one(text: &str, name: &str) -> Option<String> {
+pub fn read_by_one(text: &str, name: &str) -> Option<String> {
     let Amount { point, thousands } = amount(text)?;
     // What stands between thousands does not stand before cents.
     let point = point.unwrap_or(if thousands == Some('.') { ',' } else { '.' });
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn amounts_are_told_by_what_stands_before_their_cents() {
-        let said = |texts: &[&str]| told(texts, "amount").map(|(_, read)| read);
+        let said = |texts: &[&str]| read_by(texts, "amount").map(|(_, read)| read);
         for texts in [
             &["1.234,50", "0,99", "-12,00"][..],
             &["1 234,50 €", "7,5"],
@@ -131,16 +131,17 @@ mod tests {
     }
     #[test]
     fn what_accountants_write_in_parentheses_is_negative() {
-        let (example, read) = told(&["1,200.00", "(15.00)", "$ 3.50"], "amount").expect("amounts");
+        let (example, read) =
+            read_by(&["1,200.00", "(15.00)", "$ 3.50"], "amount").expect("amounts");
         assert_eq!(example, "(15.00)");
         assert!(read.contains("replace(amount, '(', '-')"), "{read}");
-        assert!(told_by_one("(1.234,50 €)", "x").is_some_and(|read| read.contains("'(', '-'")));
-        assert!(told_by_one("(030) 123", "x").is_none() && told_by_one("()", "x").is_none());
+        assert!(read_by_one("(1.234,50 €)", "x").is_some_and(|read| read.contains("'(', '-'")));
+        assert!(read_by_one("(030) 123", "x").is_none() && read_by_one("()", "x").is_none());
     }
 
     #[test]
     fn one_amount_tells_how_the_others_are_read() {
-        let said = |text: &str| told_by_one(text, "amount");
+        let said = |text: &str| read_by_one(text, "amount");
         for text in ["1.234,56 €", "12,5 %", "1.234 €", "-0,99"] {
             assert!(said(text).is_some_and(|said| said.contains("',', '.')")), "{text}");
         }

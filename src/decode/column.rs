@@ -47,7 +47,7 @@ pub(super) struct ListColumn {
 }
 
 impl Column {
-    /// Of a source's field.
+    /// The column of a source's field.
     pub fn of(field: &Field, time_zone: &Arc<str>) -> Self {
         let values = match &field.written {
             Some(form) => {

@@ -29,7 +29,7 @@ pub(super) struct Cells {
 /// Which cells of a row a field is read from, if any are.
 struct FieldCell {
     own: Option<usize>,
-    /// Of a timestamp whose zone another field names: that one's.
+    /// For a timestamp whose zone another field names: that one.
     zone: Option<Option<usize>>,
 }
 

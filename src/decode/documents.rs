@@ -36,7 +36,7 @@ fn write(column: &ArrayRef, row: usize, json: &mut String) {
         DataType::Map(..) => {
             let entries = column.as_map().value(row);
             let (keys, values) = (plain(entries.column(0)), plain(entries.column(1)));
-            // Of a key that it has twice, the last counts.
+            // Where it has a key twice, the last counts.
             let members = (0..entries.len()).map(|entry| (text(&keys, entry), (&values, entry)));
             write_object(members.collect::<BTreeMap<_, _>>(), json);
         }

@@ -109,7 +109,7 @@ struct FoundIdentifier {
 }
 
 impl RowIdentifiers {
-    /// Of rows, of which some stand.
+    /// What rows carry, of which some stand.
     pub fn of_rows(stands: Vec<bool>) -> Self {
         let rows = stands.iter().map(|_| SmallVec::new()).collect();
         let standing = stands.contains(&false).then(|| {

@@ -108,7 +108,7 @@ impl Paths {
         self.find_whatever(row, values, flaws)
     }
 
-    /// Of any row, with what is wrong in it.
+    /// What any row says, with what is wrong in it.
     fn find_whatever<'row>(
         &self,
         row: &'row str,
@@ -193,7 +193,7 @@ fn place_value<'row>(
     if node.is_leaf() {
         return Ok(());
     }
-    // Of a key that comes twice the last counts, and with it what is wrong there.
+    // Where a key comes twice the last counts, and with it what is wrong there.
     for field in &node.below {
         values[*field] = None;
     }

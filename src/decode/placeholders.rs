@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn hashes_of_placeholders_are_known_and_of_nothing_else() {
         for hash in [
-            // Of an empty text, and of null, as SHA-256 and as MD5.
+            // Hashes of an empty text, and of null, as SHA-256 and as MD5.
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
             "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855",
             "d41d8cd98f00b204e9800998ecf8427e",

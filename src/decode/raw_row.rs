@@ -18,7 +18,7 @@ pub struct RawRow {
     /// The broker's.
     pub timestamp: Option<Micros>,
     pub arrived: RowArrival,
-    /// Of a row that was unnested: which element it is, from 1; 0 where there is none.
+    /// Which element of an unnested row it is, from 1; 0 where there is none.
     pub element: u32,
     /// It was to be unnested, and there is no element.
     pub is_bare: bool,

@@ -75,7 +75,7 @@ pub(super) fn accepted(
     let origin: ArrayRef = Arc::new(StringArray::from(vec![&*chunk.origin]));
     let origins = DictionaryArray::new(Int32Array::from_value(0, raw.len()), origin);
     columns.push(Arc::new(origins));
-    // Of files nothing is sent, and nothing deleted by its key.
+    // A file sends nothing, and deletes nothing by its key.
     let is_sent = matches!(chunk.payload, Payload::Messages { .. });
     columns.push(match is_sent {
         false => new_null_array(&instant(), raw.len()),

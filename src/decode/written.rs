@@ -19,7 +19,7 @@ use crate::time::{DAY, Micros, NoInstant, read_iso_by};
 pub(super) struct WrittenTimes {
     values: TimeValues,
     form: Arc<TimeForm>,
-    /// Of the row whose value comes next.
+    /// The zone of the row whose value comes next.
     zone: &'static Zone,
     /// What that row names as its zone, where that is none.
     unknown: Option<String>,

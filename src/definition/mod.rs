@@ -25,11 +25,17 @@ pub use sql::calendar::texts;
 pub use summary::explain;
 
 /// Why a definition can't be run.
+#[deny(missing_docs)]
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// The file can't be read.
     #[error("'{path}' can't be read: {source}")]
-    File { path: String, source: std::io::Error },
+    File {
+        /// The definition's file.
+        path: String,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// Every mistake in it.
     #[error(transparent)]
     Wrong(#[from] Diagnostics),

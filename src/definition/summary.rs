@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::sql::describe::describe;
-use crate::plan::{Kind, Placeholders, Plan};
+use crate::console::counted;
+use crate::plan::{Decisions, IdentifierType, Kind, Placeholders, Plan};
 use crate::time::spoken;
 
 /// A summary of a plan for people.
@@ -32,7 +33,18 @@ pub fn explain(plan: &Plan) -> String {
             Placeholders::Ignore => "",
         };
         let holds = holds.collect::<Vec<_>>().join(", ");
-        line(format!("  {:<19} {holds}{kept}", identifier.name));
+        let guards = guards(identifier);
+        line(format!("  {:<19} {holds}{kept}{guards}", identifier.name));
+    }
+    if let Some(most) = plan.at_most {
+        let identifiers = counted(most, "identifier", "identifiers");
+        line(format!("  a person has at most {identifiers} in all"));
+    }
+    if let Some(Decisions { source, identifiers: [one, other], verdict }) = plan.decisions {
+        let source = &plan.sources[source];
+        let [one, other, verdict] = [one, other, verdict]
+            .map(|column| format!("{}.{}", source.name, source.schema.field(column).name()));
+        line(format!("  decisions           {one} and {other} are what {verdict} says"));
     }
     if plan.identifiers.iter().any(|of| of.placeholders == Placeholders::Ignore) {
         line(
@@ -66,4 +78,11 @@ pub fn explain(plan: &Plan) -> String {
         line(format!("  {:<19} {}", output.name, output.target));
     }
     text
+}
+
+/// What keeps identifiers of a type from tying people together.
+fn guards(identifier: &IdentifierType) -> String {
+    let at_most = identifier.at_most.map(|most| format!("; at most {most} a person"));
+    let shared_after = identifier.shared_after.map(|most| format!("; shared after {most}"));
+    at_most.into_iter().chain(shared_after).collect()
 }

@@ -79,8 +79,8 @@ fn aggregates_say_what_they_take() {
         ),
         (
             "mode(distinct event)",
-            "mode(distinct …) is not available: only \
-             count(distinct …), sum(distinct …) and array_agg(distinct …) are",
+            "mode(distinct …) is not available: count, sum, min, max, any_value, first, last, bool_and, \
+             bool_or and array_agg take distinct values, as in count(distinct category)",
         ),
     ] {
         let expected = format!("in 'select' of attribute 'x': {message}");

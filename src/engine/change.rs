@@ -124,11 +124,13 @@ impl Changing<'_> {
             match answered.recv_timeout(Reminder::every()) {
                 Ok(Ok(settled)) => break settled,
                 Ok(Err(refusal)) => return Err(refusal.into()),
-                Err(RecvTimeoutError::Timeout) => reminder.tell(told, || control.what_is_missing()),
+                Err(RecvTimeoutError::Timeout) => {
+                    reminder.remind(told, || control.what_is_missing())
+                }
                 Err(RecvTimeoutError::Disconnected) => return refused(Unchanged::Ending, ENDED),
             }
         };
-        control.settle(&settled, told)?;
+        control.wait_until_settled(&settled, told)?;
         control.followers().take(&ChangeStep::Settle).map_err(|refusal| {
             EngineError::Failed(format!("the change is in force, but: {}", refusal.why))
         })

@@ -52,9 +52,9 @@ struct ControlState {
     is_served: bool,
     changed: WhenReplaced,
     peers: Option<Arc<Peers>>,
-    /// Of the first process.
+    /// What the first process has: the others that follow it.
     pub(super) followers: Followers,
-    /// Of the others.
+    /// What the others have: what they ask the first one for.
     asks: Asks,
 }
 
@@ -342,11 +342,15 @@ impl Control {
     }
 
     /// Waits until outputs hold what was handed over to them.
-    pub(super) fn settle(&self, settled: &Settled, told: &dyn Fn(&str)) -> Result<(), EngineError> {
+    pub(super) fn wait_until_settled(
+        &self,
+        settled: &Settled,
+        told: &dyn Fn(&str),
+    ) -> Result<(), EngineError> {
         let mut reminder = Reminder::new();
         while !settled() {
             reminder
-                .tell(told, || format!("the change is in force, and {}", self.what_is_missing()));
+                .remind(told, || format!("the change is in force, and {}", self.what_is_missing()));
             let failure = self.current().run.as_ref().map(|run| run.failure.clone());
             match failure {
                 None => {

@@ -168,7 +168,7 @@ impl Followers {
     ) -> StepTaken {
         let mut waiting: BTreeSet<usize> = self.all().map(|(_, process)| process).collect();
         let mut early = self.early.lock().expect("no one panics with it");
-        // Of steps before it nobody wants to know any more.
+        // Nobody wants to know of steps before it any more.
         *early = early.split_off(&(number, 0));
         let mut refused = None;
         while !waiting.is_empty() {

@@ -31,7 +31,7 @@ pub fn listen(control: &Control) -> io::Result<()> {
     }
 }
 
-/// Of the first process: takes in what others reply, and does what they are asked for.
+/// What the first process does: it takes in what others reply, and does what they ask for.
 fn lead(control: &Control, peers: &Arc<Peers>) -> io::Result<()> {
     let (replied, weak, to) =
         (control.followers().replied(), control.downgrade(), Arc::clone(peers));
@@ -86,7 +86,7 @@ fn done(control: &Control, what: Ask, told: &dyn Fn(&str)) -> Result<Answered, R
     answered.map_err(RefusedChange::of)
 }
 
-/// Of another process: takes the steps that the first one says, one after another.
+/// What another process does: it takes the steps that the first one says, one after another.
 fn follow(control: &Control, peers: &Arc<Peers>) -> io::Result<()> {
     let (sender, steps) = unbounded();
     let building: Arc<Mutex<Failure>> = Arc::default();
@@ -183,7 +183,7 @@ impl Follower {
             ChangeStep::ReadBack { until } => self.read_back(until)?,
             ChangeStep::Settle => {
                 let settled = self.begun()?.settled.take();
-                settled.map_or(Ok(()), |settled| control.settle(&settled, &|_| ()))?;
+                settled.map_or(Ok(()), |settled| control.wait_until_settled(&settled, &|_| ()))?;
                 fault::point("settled");
             }
             ChangeStep::GiveUp { .. } | ChangeStep::End => self.end(),

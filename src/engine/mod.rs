@@ -28,10 +28,7 @@ mod summary;
 mod switch;
 mod waiting;
 
-use timely::dataflow::Scope;
-
 use crate::runtime::{Collections, StageInputs, collections_of};
-use crate::time::Tick;
 
 pub use applied::Applied;
 pub use builder::{CommandOptions, Engine, EngineBuilder};
@@ -46,7 +43,8 @@ pub use summary::Summary;
 /// What a dataflow of one's own takes in: rows, and the clock. [`Feeder::new`] makes it.
 pub struct Inputs<'scope>(StageInputs<'scope>);
 
-/// Builds a definition's stages in a dataflow of one's own, up to what outputs would tell.
+/// Builds a definition's stages in a dataflow of one's own, up to what outputs would tell: in the scope that
+/// [`Feeder::new`] made the inputs in.
 ///
 /// Every worker builds the same. Where an engine runs the definition anyhow, [`EngineBuilder::attach`] gives the
 /// same collections of that run.
@@ -69,7 +67,7 @@ pub struct Inputs<'scope>(StageInputs<'scope>);
 /// timely::execute_directly(move |worker| {
 ///     let (mut feeder, probe) = worker.dataflow(|scope| {
 ///         let (feeder, inputs) = Feeder::new(scope, &definition);
-///         let collections = selfsame::build(scope, &definition, inputs);
+///         let collections = selfsame::build(&definition, inputs);
 ///         let (probe, _) = collections.profiles.inspect(|(profile, _, _)| println!("{profile:?}")).probe();
 ///         (feeder, probe)
 ///     });
@@ -78,10 +76,6 @@ pub struct Inputs<'scope>(StageInputs<'scope>);
 ///     worker.step_while(|| probe.less_equal(&tick));
 /// });
 /// ```
-pub fn build<'scope>(
-    _scope: Scope<'scope, Tick>,
-    definition: &Definition,
-    inputs: Inputs<'scope>,
-) -> Collections<'scope> {
+pub fn build<'scope>(definition: &Definition, inputs: Inputs<'scope>) -> Collections<'scope> {
     collections_of(&definition.plan, inputs.0)
 }

@@ -51,7 +51,7 @@ impl PushedLines {
                     (plan.sources[source].name.clone(), of.handed + of.waiting + 1);
                 return Err(EngineError::Row { name, number, why });
             }
-            // Of a longer one as much as says that it is too long.
+            // A longer line is kept as far as it says that it is too long.
             of.lines.truncate(of.lines.len().min(start + ROW_LIMIT + 1));
             of.lines.push(b'\n');
             of.waiting += 1;

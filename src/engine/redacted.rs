@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::plan::{Destination, Format, Output, Plan, Publish};
+use crate::plan::{Format, Output, Plan, Publish};
 use crate::sink::{
     Catalog, DifferingRecords, Encoder, Holding, ReadBack, Record, RecordBody, RecordKey,
     RecordValue, SegmentChange, encoder,
@@ -35,7 +35,7 @@ pub struct RedactedFile {
 pub fn redact(plan: &Plan, texts: &NamedTexts, is_dry: bool) -> io::Result<Vec<RedactedFile>> {
     let mut removed = Vec::new();
     for output in &plan.outputs {
-        let Destination::File { path } = &output.target else { continue };
+        let Some(path) = output.target.file() else { continue };
         if !fs::metadata(path).is_ok_and(|found| found.is_file()) {
             continue;
         }

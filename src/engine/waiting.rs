@@ -79,7 +79,7 @@ impl Reminder {
         patience() / 3
     }
 
-    pub fn tell(&mut self, told: &dyn Fn(&str), what: impl FnOnce() -> String) {
+    pub fn remind(&mut self, told: &dyn Fn(&str), what: impl FnOnce() -> String) {
         if self.last.elapsed() >= Self::every() {
             self.last = Instant::now();
             let what = what();

@@ -20,7 +20,8 @@ use crate::row::IdentifierHash;
 use crate::source::{Chunk, Payload};
 use crate::store::{FoundRows, KeyHasher, Recovered, RowFinder, RowKey, rows_in_batch};
 
-/// Of more rows than these it is not looked up who is tied to whom: all are read, in the order in which they came.
+/// Where there are more rows than these it is not looked up who is tied to whom: all are read, in the order in which
+/// they came.
 const MOST: usize = 1 << 20;
 
 /// Rows that were read, by what they are found by.

@@ -32,7 +32,7 @@ enum RowsFrom {
     Sources,
     /// What a run has stored, whatever it came from.
     Store(Arc<StoredSource>),
-    /// Of what is stored, that which concerns somebody.
+    /// Those of the stored rows that concern somebody.
     Some(Arc<SomeRows>),
 }
 

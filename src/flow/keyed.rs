@@ -5,9 +5,9 @@
 //!                                                           what it says now     ┴→  output ±
 //! ```
 //!
-//! In differential's terms it is `reduce` over values that a [`Keyed`] folds into a state of its own
-//! instead of an arrangement of them all, wherever what is taken back leaves the state that was there before: since ticks are totally ordered and arrive complete, only the
-//! present state is kept. The operator owns what all such stages share: it waits until a tick is complete,
+//! In differential's terms it is `reduce`, where values can be folded: a [`Keyed`] keeps one state of each key, and no
+//! arrangement of all its values. Taking a value back has to leave the state that was there before it came. The present
+//! state is enough, since ticks are totally ordered and arrive complete. The operator owns what all such stages share: it waits until a tick is complete,
 //! puts the tick's changes in the order in which their keys lie in memory, prefetches what the next keys need,
 //! visits each key once, forgets keys with nothing left, gives memory back, and tells the metrics how many
 //! keys there are. A stage says what a change does to a key's state, and what follows from it.

@@ -159,8 +159,8 @@ impl<D, O, S: StateSize + InPortions<D, O>> InPortions<D, O> for CountedState<S>
         self.state.begin(whole);
     }
 
-    fn tell(&mut self, out: &mut Batch<O>) -> bool {
-        let is_told = self.state.tell(out);
+    fn emit(&mut self, out: &mut Batch<O>) -> bool {
+        let is_told = self.state.emit(out);
         if is_told {
             self.end_tick();
         }

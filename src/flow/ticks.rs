@@ -44,7 +44,7 @@ pub trait InPortions<D, O> {
     fn begin(&mut self, whole: WholeTick<D>);
 
     /// Tells the next portion; whether it is the last one.
-    fn tell(&mut self, out: &mut Batch<O>) -> bool;
+    fn emit(&mut self, out: &mut Batch<O>) -> bool;
 }
 
 /// Tells all that follows from a tick at once.
@@ -61,7 +61,7 @@ where
         self.whole = Some(whole);
     }
 
-    fn tell(&mut self, out: &mut Batch<O>) -> bool {
+    fn emit(&mut self, out: &mut Batch<O>) -> bool {
         let whole = self.whole.take().expect("a tick has begun");
         (self.logic)(whole, out);
         true
@@ -199,7 +199,7 @@ where
                         }
                     };
                     let mut results = Batch::default();
-                    let is_told = logic.tell(&mut results);
+                    let is_told = logic.emit(&mut results);
                     let mut session = output.session(&capability);
                     results.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
                     drop(session);

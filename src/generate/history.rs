@@ -49,7 +49,7 @@ impl History {
     }
 
     /// Tells the whole history.
-    pub fn tell<R: RowReceiver>(&self, rows: &mut R) -> Result<(), R::Error> {
+    pub fn write<R: RowReceiver>(&self, rows: &mut R) -> Result<(), R::Error> {
         let mut writer = RowWriter::default();
         for product in 0..PRODUCTS {
             rows.row(writer.product(product))?;

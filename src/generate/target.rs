@@ -64,12 +64,12 @@ pub fn run(options: &GenerateOptions) -> Result<GeneratedSummary, GenerateError>
     let mut summary = match &options.to {
         GenerateTarget::Folder(folder) => {
             let mut files = FileTarget::create(folder, options.events)?;
-            history.tell(&mut files)?;
+            history.write(&mut files)?;
             files.finish()?
         }
         GenerateTarget::Kafka { brokers, rate, partitions } => {
             let mut topics = TopicTarget::connect(brokers, *rate, *partitions)?;
-            history.tell(&mut topics)?;
+            history.write(&mut topics)?;
             topics.finish()?
         }
     };

@@ -69,7 +69,7 @@ struct Touched {
     otherwise: bool,
 }
 
-/// Of more new links all are admitted anew.
+/// More new links than these are all admitted anew.
 const FEW_LEAVES: usize = 64;
 
 pub(super) struct Components {
@@ -166,7 +166,7 @@ impl Components {
         for (hash, node) in nodes {
             self.arrive(cluster, hash, node.kind);
             let content = self.clusters.get_mut(&cluster).expect("it just arrived there");
-            self.guards.add_bonds(&mut content.sums, hash, node.neighbours());
+            self.guards.add_links(&mut content.sums, hash, node.neighbours());
             self.graph.insert(hash, node);
         }
     }
@@ -298,7 +298,7 @@ impl Components {
         for hash in &part {
             let node = self.graph.node(*hash);
             add(&mut sums, self.guards.of_identifier(node.kind));
-            self.guards.add_bonds(&mut sums, *hash, node.neighbours());
+            self.guards.add_links(&mut sums, *hash, node.neighbours());
         }
         let content = self.clusters.get_mut(&from).expect("it is split");
         content.size -= part.len() as u32;
@@ -337,7 +337,7 @@ impl Components {
             return emit_withheld(before, &Withheld::new(), outcomes);
         }
         let rank = content.size.ilog2() as u8;
-        // Of a cluster that came apart only what stays may keep names: both sides might hold one.
+        // Only what stays of a cluster that came apart may keep names: both sides might hold one.
         let names = if content.rank == 0 { Names::New } else { Names::Kept };
         let was_guarded = content.guarded.is_some() || !before.is_empty();
         let is_guarded = self.guards.broken(&content.sums).is_some();

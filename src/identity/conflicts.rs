@@ -134,7 +134,7 @@ impl SourceStatements {
         let named: Vec<(u8, u16)> = self.named.keys().copied().collect();
         for (kind, source) in named.iter().filter(|(_, source)| records[usize::from(*source)]) {
             for (_, other) in named.iter().filter(|(of, other)| of == kind && other != source) {
-                // Of two sources of records the first tells.
+                // The first of two sources of records tells.
                 let is_emitted = records[usize::from(*other)] && other < source;
                 let pair = (*kind, *source.min(other), *source.max(other));
                 if is_emitted || self.in_common.get(&pair).is_some() {

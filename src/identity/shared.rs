@@ -217,7 +217,7 @@ impl Counting {
     }
 
     /// Says whether it is shared, and forgets what only one of many links has.
-    fn tell(&mut self, shared: Option<(u8, u32)>) {
+    fn set_shared(&mut self, shared: Option<(u8, u32)>) {
         if let Some(many) = &mut self.many {
             many.shared = shared;
             self.many.take_if(|many| many.shared.is_none() && many.counts.is_none());
@@ -295,7 +295,7 @@ impl Keyed for CountingGates {
                 }
             }
         }
-        counting.tell(shared);
+        counting.set_shared(shared);
         let turn = GateTurn { was_closed, is_closed: shared.is_some() };
         self.gates.flush(
             &mut counting.gate,

@@ -7,6 +7,9 @@ use super::type_words::with_our_types;
 use super::uncalled::{call, instead};
 use super::unfit::unfit;
 
+/// What is said of a `*` that stands for all columns.
+pub const STAR_ALONE: &str = "'*' stands in count(*) alone: name a column";
+
 /// Why an expression has no value for a row, as one sentence. Of what speaks of a library's inside nothing is told.
 pub fn reason(error: DataFusionError) -> String {
     match error.find_root() {
@@ -171,7 +174,7 @@ fn spoken(message: &str) -> String {
     {
         format!("{value} has no room in {wanted}")
     } else if message.starts_with("Physical plan does not support logical expression Wildcard") {
-        "'*' stands in count(*) alone: name a column".to_owned()
+        STAR_ALONE.to_owned()
     } else if message.starts_with("Unsupported ast node in sqltorel: RLike") {
         "there is no 'rlike': x ~ 'pattern' says whether x matches".to_owned()
     } else if message.starts_with("Unsupported ast node in sqltorel: Convert") {

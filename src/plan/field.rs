@@ -14,7 +14,7 @@ pub struct Field {
     pub path: FieldPath,
     /// Stands in for a value that is absent or null.
     pub default: Option<Datum>,
-    /// Of a timestamp or a date: how it is written, where the definition says so.
+    /// How a timestamp or a date is written, where the definition says so.
     pub written: Option<Arc<TimeForm>>,
     /// What its codes mean, where the definition says so.
     pub map: Option<Arc<ValueMap>>,

@@ -1,5 +1,7 @@
 //! Outputs: what is published, and where to.
 
+use std::path::Path;
+
 use super::{Expression, Format};
 
 #[derive(Clone, Debug)]
@@ -99,23 +101,75 @@ impl std::fmt::Display for PostgresTable {
     }
 }
 
+// What others ask of a destination. The matches are complete, so that the compiler asks each of them of a new one.
 impl Destination {
     /// Whether the first process alone writes it.
     pub fn is_local(&self) -> bool {
-        !matches!(self, Destination::Kafka { .. })
+        match self {
+            Destination::Kafka { .. } => false,
+            Destination::File { .. }
+            | Destination::StandardOutput
+            | Destination::Program
+            | Destination::Http
+            | Destination::Webhook(_)
+            | Destination::Postgres(_) => true,
+        }
     }
 
     /// Whether it is somebody else's service, which takes records when it does.
     pub fn is_service(&self) -> bool {
-        matches!(self, Destination::Webhook(_) | Destination::Postgres(_))
+        match self {
+            Destination::Webhook(_) | Destination::Postgres(_) => true,
+            Destination::Kafka { .. }
+            | Destination::File { .. }
+            | Destination::StandardOutput
+            | Destination::Program
+            | Destination::Http => false,
+        }
+    }
+
+    /// Whether what it has taken is soon known. A webhook may be slow, and nothing can be asked of it.
+    pub fn commits(&self) -> bool {
+        match self {
+            Destination::Webhook(_) => false,
+            Destination::Kafka { .. }
+            | Destination::File { .. }
+            | Destination::StandardOutput
+            | Destination::Program
+            | Destination::Http
+            | Destination::Postgres(_) => true,
+        }
     }
 
     /// The path, if it is a file.
-    pub fn file(&self) -> Option<&std::path::Path> {
+    pub fn file(&self) -> Option<&Path> {
         match self {
             Destination::File { path } => Some(path),
-            _ => None,
+            Destination::Kafka { .. }
+            | Destination::StandardOutput
+            | Destination::Program
+            | Destination::Http
+            | Destination::Webhook(_)
+            | Destination::Postgres(_) => None,
         }
+    }
+
+    /// What is written on this machine: a file, or what standard output is.
+    pub fn written(&self) -> Option<&Path> {
+        match self {
+            Destination::StandardOutput => Some(Path::new("/dev/stdout")),
+            Destination::File { .. }
+            | Destination::Kafka { .. }
+            | Destination::Program
+            | Destination::Http
+            | Destination::Webhook(_)
+            | Destination::Postgres(_) => self.file(),
+        }
+    }
+
+    /// Whether records go to standard output, where nothing else may stand then.
+    pub fn is_standard_output(&self) -> bool {
+        *self == Destination::StandardOutput
     }
 }
 

@@ -14,12 +14,12 @@ pub enum PathStep {
     Key(String),
     /// An item of a list, from 0.
     Item(usize),
-    /// Of an element of a list: its position there, from 1.
+    /// The position of an element in its list, from 1.
     Position,
 }
 
 impl FieldPath {
-    /// Of what stands at the row's root.
+    /// The path of what stands at the row's root.
     pub fn key(name: impl Into<String>) -> Self {
         FieldPath::of(vec![PathStep::Key(name.into())])
     }

@@ -18,7 +18,7 @@ pub fn source_reading(plan: &Plan, source: &str) -> SourceReading {
         .collect();
     let mut taken: BTreeSet<usize> =
         (0..all.len()).filter(|at| all[*at].column.is_none()).collect();
-    // Of the columns that it derives, those that another statement looks at.
+    // Those of the columns that it derives that another statement looks at.
     loop {
         let is_looked_at = |column: &str| taken.iter().any(|at| all[*at].mentions(column));
         let more: Vec<usize> = (0..all.len())

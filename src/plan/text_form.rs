@@ -8,7 +8,7 @@ use encoding_rs::Encoding;
 pub struct TextForm {
     /// `None`: UTF-8.
     pub encoding: Option<&'static Encoding>,
-    /// Of CSV.
+    /// The marks of CSV.
     pub marks: CsvMarks,
     /// The names of the columns of CSV, where no header names them.
     pub columns: Option<Arc<[String]>>,

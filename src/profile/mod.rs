@@ -86,7 +86,7 @@ pub struct ProfileTimes<'scope> {
     pub now: Stream<'scope, Micros>,
     /// Every tick, whatever happens in it.
     pub ticks: Stream<'scope, Micros>,
-    /// Of people nothing is told before this tick, and with it all that there is by then.
+    /// Nothing is told of people before this tick, and with it all that there is by then.
     pub told_from: Tick,
     /// Kept at the next instants at which time alone changes something here: windows, and sessions.
     pub due: [Due; 2],

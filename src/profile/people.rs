@@ -47,7 +47,7 @@ pub struct Person {
     /// In their order: by type, then text.
     members: Box<[Member]>,
     sums: Words,
-    /// Of aggregates that are extremes of words.
+    /// The values of aggregates that are extremes of words.
     led: LedList,
     /// `None` while there is nothing of it, as with most people.
     rest: Option<Box<Rest>>,
@@ -109,7 +109,7 @@ impl People {
         before: Option<IdentifierHash>,
         out: &mut Emit<Known>,
     ) -> Vec<Member> {
-        // Of one that was only seen earlier than was known, both are in it.
+        // An identifier that was only seen earlier than was known is in it both as it was and as it is.
         consolidate(&mut self.members);
         let (came, went): (Vec<_>, Vec<_>) =
             self.members.drain(..).partition(|(_, diff)| *diff > 0);
@@ -341,7 +341,7 @@ impl Keyed for People {
                 }
             }
             _ => {
-                // Of somebody who was not told of, everything is new.
+                // Everything is new of somebody who was not told of.
                 let new = if id_before.is_some() { &came[..] } else { &person.members[..] };
                 new.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1));
             }

@@ -40,7 +40,7 @@ pub struct Joining {
     /// Index into `Plan::sources`.
     pub source: u16,
     pub position: Position,
-    /// Of a row that was unnested: which of its elements it is.
+    /// Which element of a row that was unnested it is.
     pub element: u32,
     /// The own key of a table's record; for a row that joins, the key that it names of each table,
     /// `None` for null.
@@ -122,7 +122,7 @@ impl Body {
         self.0.header.header.joining.as_ref()
     }
 
-    /// Of a row that was unnested into several: what each of these says. It says nothing else itself.
+    /// What each part of a row says that was unnested into several. It says nothing else itself.
     pub fn elements(&self) -> &[Body] {
         &self.0.header.header.elements
     }
@@ -346,7 +346,7 @@ pub struct Mentioned<const NUMBER: usize> {
 }
 
 impl<const NUMBER: usize> Mentioned<NUMBER> {
-    /// Of identifiers that no row carries.
+    /// Identifiers that no row carries.
     pub fn alone(identifiers: &[Identifier; NUMBER]) -> Self {
         let body = Body::of(identifiers, &[]);
         let mut at = body.identifiers().map(|of| of.place);

@@ -1,4 +1,5 @@
 //! Values of the language's types.
+#![deny(missing_docs)]
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -37,6 +38,7 @@ pub enum Datum {
 }
 
 impl Datum {
+    /// A decimal of these digits: its type says how many of them stand behind the point.
     pub fn decimal(unscaled: i128) -> Self {
         Datum::Decimal(Unscaled::from(unscaled))
     }
@@ -144,12 +146,14 @@ impl Hash for Datum {
 /// is held for every value of every person.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Unscaled {
+    /// What has up to 64 bits.
     Short(i64),
     /// What is longer.
     Long(Box<i128>),
 }
 
 impl Unscaled {
+    /// The digits, with their sign.
     pub fn get(&self) -> i128 {
         match self {
             Unscaled::Short(value) => i128::from(*value),

@@ -28,7 +28,7 @@ use crate::time::Tick;
 
 /// Rows since the last one before another is worth its while.
 const ROWS: u64 = 500_000;
-/// Of this part of them at the end of a run.
+/// At the end of a run this part of them is enough.
 const LAST: u64 = 10;
 /// One is made at most so often …
 const INTERVAL: Duration = Duration::from_secs(10);

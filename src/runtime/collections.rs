@@ -173,8 +173,8 @@ impl NamedPeople {
             let before = of_was.map(|row| self.person(id, &evaluated.was, row));
             let now = of_is.map(|row| self.person(id, &evaluated.is, row));
             if before != now {
-                before.iter().for_each(|before| self.tell(before, tick, -1, updates));
-                now.iter().for_each(|now| self.tell(now, tick, 1, updates));
+                before.iter().for_each(|before| self.emit(before, tick, -1, updates));
+                now.iter().for_each(|now| self.emit(now, tick, 1, updates));
             }
         }
     }
@@ -190,7 +190,7 @@ impl NamedPeople {
         }
     }
 
-    fn tell(
+    fn emit(
         &self,
         person: &KnownPerson,
         tick: Tick,

@@ -215,7 +215,7 @@ pub fn store_ticks<'scope>(
                             .collect(),
                         durable: Box::new(move || {
                             durable.store(true, Ordering::Release);
-                            told.iter().for_each(|reached| news.tell(reached));
+                            told.iter().for_each(|reached| news.note(reached));
                             // A worker that has ended waits for nothing.
                             let _ = activator.activate();
                         }),

@@ -81,7 +81,7 @@ impl Greeting {
         }
     }
 
-    /// Of a process that could not start, to those that wait for it.
+    /// What a process that could not start says to those that wait for it.
     pub fn of_failed(process: usize, processes: usize, why: String) -> Self {
         Greeting {
             selfsame: env!("CARGO_PKG_VERSION").to_owned(),

@@ -59,7 +59,7 @@ pub struct Inbox {
     open_held: Held,
     /// Raw rows that it was read from.
     open_read: u64,
-    /// Of the tick that takes the open batch, which one waits for also without rows.
+    /// The tickets of the tick that takes the open batch, which one waits for also without rows.
     pub tickets: Vec<Ticket>,
     /// By source, the newest row of chunks that wait.
     newest: Vec<(u16, Micros)>,

@@ -105,7 +105,7 @@ impl Leader {
                 Request::Loaded(worker, tick) => self.loaded[worker] = tick,
                 Request::Ended => self.ended += 1,
                 Request::Saved => self.unsaved -= 1,
-                Request::Share(of, share) => self.live.is_told(of, *share),
+                Request::Share(of, share) => self.live.take_share(of, *share),
                 Request::Differ(part) => process.writers.differ_elsewhere(part),
                 Request::Stop(_) | Request::Cut | Request::Checkpoint(..) | Request::Settled(_) => {
                 }
@@ -202,7 +202,7 @@ impl Leader {
     }
 
     /// Has other processes told, every so often, what services have taken that this process delivers to.
-    pub fn settle(&mut self, process: &Process, dataflow: &Dataflow) {
+    pub fn announce_settled(&mut self, process: &Process, dataflow: &Dataflow) {
         let (told, when) = self.settled;
         if self.peers == process.workers || self.announced.is_some() || when.elapsed() < SETTLING {
             return;

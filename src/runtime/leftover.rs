@@ -13,7 +13,7 @@ const GOODBYE: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub struct Leftover {
     guards: Option<WorkerGuards<()>>,
-    /// Of a run that has ended well and says goodbye to other processes.
+    /// The failure of a run that has ended well and says goodbye to other processes.
     failure: Option<Failure>,
 }
 

@@ -101,7 +101,7 @@ impl Live {
         }
     }
 
-    /// Of a process among others.
+    /// What a process among others lays down.
     pub fn among_others(self, plan: &Plan, is_first: bool) -> Self {
         let known = |output: &Output| match output.target.is_service() {
             true if is_first => KnownBy::This,
@@ -115,7 +115,7 @@ impl Live {
     }
 
     /// A worker of this process tells what it has counted.
-    pub fn tell(&self, worker: usize, counts: &Counts) {
+    pub fn lay_down(&self, worker: usize, counts: &Counts) {
         self.counts[worker].lock().expect("no one panics with it").clone_from(counts);
     }
 
@@ -139,7 +139,7 @@ impl Live {
     }
 
     /// Another process has told its part.
-    pub fn is_told(&self, process: usize, share: ProcessShare) {
+    pub fn take_share(&self, process: usize, share: ProcessShare) {
         self.elsewhere.lock().expect("no one panics with it").insert(process, share);
     }
 
@@ -198,7 +198,7 @@ impl Live {
         });
         let acknowledged: Vec<Tick> = acknowledged.collect();
         let mut times = self.times.lock().expect("no one panics with it");
-        times.settle(complete, &acknowledged)
+        times.newest(complete, &acknowledged)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::options::{RunError, RunOptions};
 use crate::place::FilePlace;
-use crate::plan::{Destination, Plan};
+use crate::plan::Plan;
 use crate::source::OpenedSources;
 use crate::store::working_folder;
 
@@ -64,12 +64,7 @@ const OWN: [&str; 6] = [
 /// What the run writes, and where.
 fn written_files(plan: &Plan, options: &RunOptions) -> Vec<(String, PathBuf)> {
     let outputs = plan.outputs.iter().filter_map(|output| {
-        let path = match &output.target {
-            Destination::File { path } => path.clone(),
-            Destination::StandardOutput => PathBuf::from("/dev/stdout"),
-            _ => return None,
-        };
-        Some((format!("output {}", output.name), path))
+        Some((format!("output {}", output.name), output.target.written()?.to_owned()))
     });
     let summary = options.summary.clone().map(|path| ("the summary".to_owned(), path));
     outputs.chain(summary).collect()

@@ -124,7 +124,7 @@ impl Peers {
             let thread = std::thread::Builder::new().name("agreement".to_owned());
             thread.spawn(move || {
                 let lost = hear(stream, |message| take(process, Some(message)));
-                lost.inspect(|how| Loss::tell(&loss, &door.broken(process, &name, how)));
+                lost.inspect(|how| Loss::announce(&loss, &door.broken(process, &name, how)));
                 take(process, None);
             })?;
         }
@@ -146,7 +146,7 @@ fn hear<M: DeserializeOwned>(stream: TcpStream, take: impl Fn(M)) -> Option<Stri
 }
 
 impl Loss {
-    fn tell(loss: &Mutex<Loss>, why: &str) {
+    fn announce(loss: &Mutex<Loss>, why: &str) {
         let mut loss = loss.lock().expect("no one panics with it");
         for (failure, stop) in &loss.told {
             failure.set(why.to_owned());

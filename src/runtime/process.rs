@@ -34,7 +34,7 @@ pub struct Process {
     pub failure: Failure,
     pub amounts: Arc<Amounts>,
     pub live: SharedLive,
-    /// Of the run beside which it is built, whose place it is to take.
+    /// What the run lays down beside which it is built, and whose place it is to take.
     pub beside: Option<SharedLive>,
     pub beginnings: Beginnings,
     pub attached: Option<Attached>,

@@ -63,7 +63,7 @@ impl Drop for Telling {
 
 /// Begins to tell. `bytes` are those that there are to be read, where there is an end and it is known;
 /// `target` is the latency that rows are held against.
-pub fn tell(
+pub fn begin(
     progress: Progress,
     name: &str,
     amounts: Arc<Amounts>,
@@ -109,7 +109,7 @@ struct ProgressLine {
     is_all_told: bool,
 }
 
-/// Of files so few bytes may be left that they are of no row, as a last line that is blank.
+/// So few bytes of files may be left that they are no row, as a last line that is blank.
 const NO_ROW: u64 = 64;
 
 impl ProgressLine {

@@ -41,7 +41,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Of the ticks behind `after`, but for rows that carry one of some identifiers; `None` if none is stored.
+    /// Reads the ticks behind `after`, but for rows that carry one of some identifiers; `None` if none is stored.
     pub fn new(
         plan: &Arc<Plan>,
         recovered: &Recovered,
@@ -169,7 +169,7 @@ pub struct ReplayLead {
 }
 
 impl ReplayLead {
-    /// Of the ticks behind `after`; `None` if none is stored.
+    /// Leads through the ticks behind `after`; `None` if none is stored.
     pub fn new(
         recovered: &Recovered,
         beginning: Option<&StartingCheckpoint>,

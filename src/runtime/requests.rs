@@ -27,15 +27,15 @@ pub enum Request {
     Tick,
     /// Stored rows are loaded by this worker up to this tick.
     Loaded(usize, Tick),
-    /// Of the leader: what operators keep at the end of this tick is to be saved. With the clock's reading then.
+    /// The leader says that what operators keep at the end of this tick is to be saved; with the clock's reading then.
     Checkpoint(Tick, Micros),
     /// A worker has done so.
     Saved,
-    /// Of the leader: before this tick, all outputs have committed what they were told.
+    /// The leader says that before this tick all outputs have committed what they were told.
     Settled(Tick),
-    /// Of another process than the first: what it knows of its part.
+    /// Another process than the first says what it knows of its part.
     Share(usize, Box<ProcessShare>),
-    /// Of another process than the first: a part of what its outputs differ by.
+    /// Another process than the first says a part of what its outputs differ by.
     Differ(DifferencePart),
     /// This worker will read no more rows, and all that it read has been given to ticks.
     Ended,

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::{Micros, Tick};
 
-/// Of so many ticks the times are kept; where an output lags by more, those of two ticks become the later one's.
+/// The times of so many ticks are kept; where an output lags by more, those of two ticks become the later one's.
 const MOST: usize = 16_384;
 
 /// The newest times of rows.
 #[derive(Debug)]
 pub struct RowTimes {
-    /// Of ticks that some output has not acknowledged, the newest row of each source.
+    /// The newest row of each source in ticks that some output has not acknowledged.
     by_tick: BTreeMap<Tick, Vec<(u16, Micros)>>,
     settled: NewestRows,
 }
@@ -68,7 +68,7 @@ impl RowTimes {
 
     /// What is known, where ticks before `complete` are complete and those before each of `acknowledged` are
     /// acknowledged by that output.
-    pub fn settle(&mut self, complete: Tick, acknowledged: &[Tick]) -> NewestRows {
+    pub fn newest(&mut self, complete: Tick, acknowledged: &[Tick]) -> NewestRows {
         for (tick, rows) in &self.by_tick {
             for (source, time) in rows {
                 if *tick < complete {
@@ -102,12 +102,12 @@ mod tests {
             sources: sources.to_vec(),
             outputs: outputs.to_vec(),
         };
-        assert_eq!(times.settle(5, &[6, 5]), newest([None, None], [Some(70), None]));
-        assert_eq!(times.settle(6, &[7, 6]), newest([Some(50), Some(70)], [Some(70); 2]));
-        assert_eq!(times.settle(8, &[8, 8]), newest([Some(60), Some(70)], [Some(70); 2]));
+        assert_eq!(times.newest(5, &[6, 5]), newest([None, None], [Some(70), None]));
+        assert_eq!(times.newest(6, &[7, 6]), newest([Some(50), Some(70)], [Some(70); 2]));
+        assert_eq!(times.newest(8, &[8, 8]), newest([Some(60), Some(70)], [Some(70); 2]));
         assert!(times.by_tick.is_empty());
         times.add(9, [(1, 90)]);
-        assert_eq!(times.settle(10, &[10, 9]), newest([Some(60), Some(90)], [Some(90), Some(70)]));
+        assert_eq!(times.newest(10, &[10, 9]), newest([Some(60), Some(90)], [Some(90), Some(70)]));
     }
 
     #[test]
@@ -119,7 +119,7 @@ mod tests {
             assert!(times.by_tick.len() <= MOST);
         }
         let of_outputs = |times: &mut RowTimes, acknowledged: Tick| {
-            times.settle(most as Tick, &[most as Tick, acknowledged]).outputs
+            times.newest(most as Tick, &[most as Tick, acknowledged]).outputs
         };
         let told = of_outputs(&mut times, most as Tick / 2);
         assert_eq!(told[0], Some(most - 1));

@@ -16,7 +16,7 @@ use super::greeting::MeetingPurpose;
 use super::leftover::Leftover;
 use super::options::{RunError, RunOptions};
 use super::process::{HandedOver, Process};
-use super::progress::{Telling, tell};
+use super::progress::{Telling, begin};
 use super::report::Report;
 use super::run_view::RunView;
 use super::stop::{RunEnd, Stop, StopCause};
@@ -360,7 +360,7 @@ pub(super) fn go_live(
     }
     assert!(process.handed.set(HandedOver::new(workers, difference)).is_ok(), "handed over once");
     let amounts = Arc::clone(&process.amounts);
-    let telling = tell(options.progress, &plan.name, amounts, bytes, plan.target_latency);
+    let telling = begin(options.progress, &plan.name, amounts, bytes, plan.target_latency);
     Ok(LiveThreads { telling, store: threads, _reading: readers })
 }
 

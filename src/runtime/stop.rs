@@ -36,7 +36,7 @@ impl Stop {
         Stop { asked: Arc::default(), replaced: Arc::default(), wakes }
     }
 
-    /// Of a run that is to take the place of this one.
+    /// The stop of a run that is to take the place of this one.
     pub(super) fn of_successor(&self, wake: Wake) -> Self {
         self.wakes.lock().expect("no one panics with it").push(wake);
         Stop { replaced: Arc::default(), ..self.clone() }

@@ -76,7 +76,7 @@ impl StoredFiles {
             if durable > until && std::mem::take(&mut may_compact) {
                 self.compact(durable);
             }
-            // Of what outputs have not committed the next run makes files.
+            // The next run makes files of what outputs have not committed.
             if is_ending && !more && !are_more {
                 return;
             }

@@ -129,7 +129,7 @@ impl Successor {
             RunningWorkers::start(Arc::clone(&process), threads.clone(), timely_workers, stay);
         let workers = workers.map_err(RunError::Workers)?;
         let (predecessor, started) = (of.clone(), Instant::now());
-        let (rounds, ahead) = (Mutex::default(), Mutex::new(look_ahead(&view)));
+        let (rounds, ahead) = (Mutex::default(), Mutex::new(begin_reading_ahead(&view)));
         Ok(Successor {
             view,
             predecessor,
@@ -313,13 +313,13 @@ impl Successor {
 }
 
 /// Begins to read what outputs hold while the other run writes them still; where that can't be, all is read later.
-fn look_ahead(view: &RunView) -> Option<JoinHandle<OutputsAhead>> {
+fn begin_reading_ahead(view: &RunView) -> Option<JoinHandle<OutputsAhead>> {
     let view = view.clone();
     let look = move || {
         priority::give_way();
         let recovered = view.recovered.as_ref().expect("only what is stored is read back");
         let durable = recovery::outputs(&view.plan, &view.options, recovered, true);
-        sink::look_ahead(&view.plan, &durable)
+        sink::read_ahead(&view.plan, &durable)
     };
     std::thread::Builder::new().name("outputs".to_owned()).spawn(look).ok()
 }

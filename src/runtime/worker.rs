@@ -57,7 +57,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     let tells_first = index >= process.workers && index % process.workers == 0;
     let tells_first = tells_first && process.is_served;
     let mut told_first = None;
-    let tell = |counts: &Counts| process.live.tell(index % process.workers, counts);
+    let lay_down = |counts: &Counts| process.live.lay_down(index % process.workers, counts);
     let (mut told_read, mut told_before) = (0, 0);
     // The ticks that had been taken from the inbox when this worker last requested one.
     let mut requested: Option<u64> = None;
@@ -113,14 +113,14 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
                 dataflow.end();
                 timeout = Duration::ZERO;
             }
-            leader.settle(process, &dataflow);
+            leader.announce_settled(process, &dataflow);
             leader.announced.take().into_iter().for_each(|request| requests.send(request));
         }
         // Whoever is shown what became of a row finds it counted.
         let read = dataflow.counts.borrow().rows_read();
         if process.is_served && read > told_read {
             told_read = read;
-            tell(&dataflow.counts.borrow());
+            lay_down(&dataflow.counts.borrow());
         }
         let is_more = supply == Supply::More;
         worker.step_or_park(Some(if is_more { Duration::ZERO } else { timeout }));
@@ -156,7 +156,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         }
         if process.is_served && committable > told_before {
             told_before = committable;
-            tell(&dataflow.counts.borrow());
+            lay_down(&dataflow.counts.borrow());
         }
         writers.allow(committable);
         let complete = |tick| !dataflow.complete.less_equal(&tick);
@@ -172,7 +172,7 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
         if shared.elapsed() >= SHARING {
             shared = Instant::now();
             latencies.share(&process.amounts.latencies);
-            tell(&dataflow.counts.borrow());
+            lay_down(&dataflow.counts.borrow());
             let share = tells_first.then(|| process.live.share());
             if let Some(share) = share.filter(|share| told_first.as_ref() != Some(share)) {
                 requests.send(Request::Share(index / process.workers, Box::new(share.clone())));

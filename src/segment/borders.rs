@@ -69,7 +69,7 @@ impl StateSize for Borders {
         self.0.iter().map(|population| population.values.number() as usize).sum()
     }
 
-    /// Of each value its place, and nothing of what lists and texts hold.
+    /// The place of each value, and nothing of what lists and texts hold.
     fn bytes(&self) -> usize {
         self.entries() * size_of::<(Datum, i64)>()
     }

@@ -101,9 +101,9 @@ fn rank<'scope>(
         }
     });
     let borders = Borders::new(plan);
-    let held = ranked.clone().flat_map(Ranked::held);
-    let by_rank = Exchange::new(|held: &RankedValue| u64::from(held.rank));
-    let borders = keeping(held, by_rank, "Borders", counts, borders, Borders::apply);
+    let changes = ranked.clone().flat_map(Ranked::changes);
+    let by_rank = Exchange::new(|of: &RankedValue| u64::from(of.rank));
+    let borders = keeping(changes, by_rank, "Borders", counts, borders, Borders::apply);
     (ranked, borders.broadcast())
 }
 
@@ -116,7 +116,7 @@ fn next_changed(changes: &mut SpanChanges<IdentifierHash, PackedList>) -> Option
 const PORTION: usize = 4;
 
 /// Who is yet to be evaluated of a tick.
-struct TouchedPeople {
+struct UnevaluatedPeople {
     tick: Tick,
     /// The last reading of `now()` before the tick.
     before: Micros,
@@ -139,7 +139,7 @@ struct Standings {
     /// Where it is told when that next is.
     told: Due,
     now: Micros,
-    touched: Option<TouchedPeople>,
+    unevaluated: Option<UnevaluatedPeople>,
 }
 
 impl StateSize for Standings {
@@ -174,20 +174,20 @@ impl Standings {
             due: BucketQueue::default(),
             told,
             now: Micros::MIN,
-            touched: None,
+            unevaluated: None,
         }
     }
 
     /// The next people, as a tick changes them.
-    fn next_group(&self, touched: &mut TouchedPeople) -> Option<ChangedRows> {
-        let TouchedPeople { tick, changed, unchanged, .. } = touched;
+    fn next_group(&self, unevaluated: &mut UnevaluatedPeople) -> Option<ChangedRows> {
+        let UnevaluatedPeople { tick, changed, unchanged, .. } = unevaluated;
         next_changed(changed).or_else(|| {
             let mut people = unchanged.by_ref().peekable();
             people.peek()?;
             let mut rows = self.rows.behind(*tick);
             ChangedRows::next_group(|group| {
                 let Some(id) = people.next() else { return false };
-                let row = rows.get(&id).expect("who is touched is there");
+                let row = rows.get(&id).expect("who is to be evaluated is there");
                 group.push(id, row, -1);
                 group.push(id, row, 1);
                 true
@@ -245,32 +245,32 @@ impl InPortions<SegmentInput, Rc<Evaluated>> for Standings {
         }
         assert!(spans.len() <= 1, "an arrangement tells the changes of a tick at once");
         let changed = SpanChanges::new(spans.first());
-        let mut touched = self.scores.apply(ranked, borders);
+        let mut unevaluated = self.scores.apply(ranked, borders);
         let Standings { due, waiting, .. } = self;
         due.take_due(self.now, |at, person| {
             if waiting.get(&person) == Some(&at) {
-                touched.push(person);
+                unevaluated.push(person);
             }
         });
-        touched.sort_unstable();
-        touched.dedup();
-        let unchanged = changed.others(touched.into_iter()).into_iter();
-        self.touched = Some(TouchedPeople { tick, before, changed, unchanged });
+        unevaluated.sort_unstable();
+        unevaluated.dedup();
+        let unchanged = changed.others(unevaluated.into_iter()).into_iter();
+        self.unevaluated = Some(UnevaluatedPeople { tick, before, changed, unchanged });
     }
 
-    fn tell(&mut self, evaluated: &mut Batch<Rc<Evaluated>>) -> bool {
-        let mut touched = self.touched.take().expect("a tick has begun");
+    fn emit(&mut self, evaluated: &mut Batch<Rc<Evaluated>>) -> bool {
+        let mut unevaluated = self.unevaluated.take().expect("a tick has begun");
         for _ in 0..PORTION {
-            let Some(group) = self.next_group(&mut touched) else {
+            let Some(group) = self.next_group(&mut unevaluated) else {
                 self.scores.end_tick();
                 self.forget_instants();
-                self.rows.let_go(touched.tick);
+                self.rows.let_go(unevaluated.tick);
                 self.told.set(self.due.next());
                 return true;
             };
-            evaluated.push(Rc::new(self.evaluate(group, touched.before)));
+            evaluated.push(Rc::new(self.evaluate(group, unevaluated.before)));
         }
-        self.touched = Some(touched);
+        self.unevaluated = Some(unevaluated);
         false
     }
 }

@@ -15,7 +15,7 @@ pub struct Ranked {
 
 impl Ranked {
     /// What it does to the population of the rank.
-    pub fn held(self) -> impl Iterator<Item = RankedValue> {
+    pub fn changes(self) -> impl Iterator<Item = RankedValue> {
         let Ranked { rank, before, after, .. } = self;
         let before = before.map(|value| RankedValue { rank, value, diff: -1 });
         before.into_iter().chain(after.map(|value| RankedValue { rank, value, diff: 1 }))

@@ -17,7 +17,7 @@ pub struct Scores {
     ranks: Vec<RankBorders>,
     /// One score a rank; 0 is none.
     people: Table<IdentifierHash, Box<[u16]>>,
-    /// Of those whom the tick at hand scores anew, what their scores were.
+    /// What the scores were of those whom the tick at hand scores anew.
     before: HashMap<IdentifierHash, Option<Box<[u16]>>>,
 }
 
@@ -205,7 +205,7 @@ mod tests {
                     }
                 }
                 let mut moved = Batch::default();
-                borders.apply(ranked.iter().cloned().flat_map(Ranked::held), &mut moved);
+                borders.apply(ranked.iter().cloned().flat_map(Ranked::changes), &mut moved);
                 let changed = scores.apply(ranked, moved.into_iter().collect());
                 let all: Vec<i64> = values.values().copied().collect();
                 for (rank, bins) in BINS.into_iter().enumerate() {

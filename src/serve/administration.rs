@@ -22,7 +22,7 @@ use super::profiles::{identifier, in_path, parameters, person_id};
 
 /// How long a definition may be.
 const MOST_BYTES: usize = 4 << 20;
-/// Of RFC 9512.
+/// The type that RFC 9512 gives it.
 const YAML: HeaderValue = HeaderValue::from_static("application/yaml");
 
 pub fn routes() -> Router<SharedHandles> {

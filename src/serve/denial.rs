@@ -114,7 +114,7 @@ impl Denial {
     fn of_collector(&self) -> Response {
         let Denial { status, code, message, remedy, retry_after, .. } = self;
         let body = json!({"success": false, "code": code, "message": message, "remedy": remedy});
-        told(*status, body, *retry_after, "Basic realm=\"selfsame\"")
+        answer(*status, body, *retry_after, "Basic realm=\"selfsame\"")
     }
 
     /// As it is told: `{"code", "message", "remedy"}`.
@@ -166,7 +166,7 @@ pub async fn for_sdks(response: Response) -> Response {
 impl IntoResponse for Denial {
     fn into_response(self) -> Response {
         let body = json!({"error": self.error()});
-        let mut response = told(self.status, body, self.retry_after, "Bearer realm=\"selfsame\"");
+        let mut response = answer(self.status, body, self.retry_after, "Bearer realm=\"selfsame\"");
         // For whoever tells it in other words.
         response.extensions_mut().insert(self);
         response
@@ -174,7 +174,7 @@ impl IntoResponse for Denial {
 }
 
 /// The answer that tells why something is not done. `asked` is which key is wanted, where none or no right one came.
-fn told(
+fn answer(
     status: StatusCode,
     body: Value,
     retry_after: Option<u32>,

@@ -23,13 +23,13 @@ const MOST_BYTES: usize = 1 << 20;
 /// The records of some outputs from a place on.
 pub struct EarlierRecords {
     files: Vec<EarlierFile>,
-    /// Of outputs without such a file.
+    /// The journal of outputs without such a file.
     journal: Option<JournalReading>,
     catalog: Catalog,
     json: Json,
     /// What was told already.
     place: RecordPlace,
-    /// Of the tick that is being read: the place of each record, by which of the files it lies in.
+    /// What is left of the tick that is being read: the place of each record, by which of the files it lies in.
     waiting: VecDeque<(RecordPlace, usize, Line)>,
 }
 
@@ -50,8 +50,8 @@ struct Line {
 }
 
 impl EarlierRecords {
-    /// Of outputs with the indexes of their files, where they have any: of the others the journal tells in this folder.
-    /// `Err` has an output of which neither tells what came behind the place.
+    /// Opens the files of outputs, with their indexes where they have any: what the others told, the journal tells in
+    /// this folder. `Err` has an output of which neither tells what came behind the place.
     pub fn open(
         outputs: Vec<(u16, Option<Arc<TickIndex>>)>,
         journal: Option<&Path>,

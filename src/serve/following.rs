@@ -20,7 +20,7 @@ use super::handles::SharedHandles;
 use super::journal;
 use super::published::Published;
 use super::recent::{RecordPlace, ToldRecord, TooOld};
-use crate::plan::{Destination, KeyHash};
+use crate::plan::KeyHash;
 use crate::sink::Json;
 use crate::time::{Tick, wall_clock};
 
@@ -106,7 +106,7 @@ impl Following {
     }
 
     async fn next(&mut self) -> Option<FollowedChange> {
-        let (mut published, mut told) = self.told();
+        let (mut published, mut told) = self.watch();
         while !self.over {
             told.mark_unchanged();
             if let Some((place, next)) = self.waiting.pop() {
@@ -133,7 +133,7 @@ impl Following {
                     if let Err(denial) = self.go_on(next).await {
                         return Some(self.fail(denial));
                     }
-                    (published, told) = self.told();
+                    (published, told) = self.watch();
                 }
                 Ok(records) if records.is_empty() => {
                     let handles = Arc::clone(&self.handles);
@@ -167,9 +167,9 @@ impl Following {
     }
 
     /// What is published, and what tells whenever there is more.
-    fn told(&self) -> (Arc<Published>, watch::Receiver<u64>) {
+    fn watch(&self) -> (Arc<Published>, watch::Receiver<u64>) {
         let published = Arc::clone(&self.published);
-        let told = published.recent.told();
+        let told = published.recent.watch();
         (published, told)
     }
 
@@ -250,8 +250,7 @@ impl Following {
         let of = |output: &u16| {
             let number = usize::from(*output);
             let target = &self.handles.plan.outputs[number].target;
-            let commits = !matches!(target, Destination::Webhook(_));
-            live.under_way[number].oldest().filter(|_| commits)
+            live.under_way[number].oldest().filter(|_| target.commits())
         };
         let unkept = match self.published.kept.get() {
             Some(kept) if self.outputs.iter().any(|output| kept.keeps(*output)) => kept.oldest(),

@@ -66,7 +66,7 @@ mod tests {
     use crate::sink::UnderWay;
     use crate::wait::wait_for;
 
-    fn told(answer: Response) -> (u16, Value) {
+    fn answered(answer: Response) -> (u16, Value) {
         let status = answer.status().as_u16();
         let body = wait_for(to_bytes(answer.into_body(), usize::MAX)).expect("a body");
         (status, serde_json::from_slice(&body).expect("JSON"))
@@ -77,13 +77,13 @@ mod tests {
         let served = unserved(SHOP);
         let live = Arc::new(Live::new(&served.plan, 1, UnderWay::default()));
         let health = Health { live, stop: served.stop.clone(), failure: served.failure.clone() };
-        assert_eq!(told(health.alive()), (200, json!({"alive": true, "reasons": []})));
-        assert_eq!(told(health.ready()), (200, json!({"ready": true, "reasons": []})));
+        assert_eq!(answered(health.alive()), (200, json!({"alive": true, "reasons": []})));
+        assert_eq!(answered(health.ready()), (200, json!({"ready": true, "reasons": []})));
         served.failure.set("the disk is gone".to_owned());
         let failed = json!({"code": "failed", "message": "the run has failed: the disk is gone"});
         let alive = json!({"alive": false, "reasons": [failed]});
-        assert_eq!(told(health.alive()), (503, alive));
+        assert_eq!(answered(health.alive()), (503, alive));
         let ready = json!({"ready": false, "reasons": [failed]});
-        assert_eq!(told(health.ready()), (503, ready));
+        assert_eq!(answered(health.ready()), (503, ready));
     }
 }

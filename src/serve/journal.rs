@@ -154,7 +154,7 @@ impl JournalFile {
             }
             None => {
                 delete(&durable.folder.root)?;
-                // Of a folder without rows: behind all that another one may have told.
+                // In a folder without rows: behind all that another one may have told.
                 let until = if replayed == 0 { differs_at.saturating_sub(1) } else { replayed };
                 JournalFile::begun(folder, until, teller, bounds)?
             }

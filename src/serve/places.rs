@@ -44,7 +44,7 @@ enum WaitedFor {
     Change,
 }
 
-/// Of those who are waited for, each since when.
+/// Who is waited for, and since when.
 type WaitingSince = (WaitedFor, u64);
 
 /// Who is waited for, in the order in which they make room.

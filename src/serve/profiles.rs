@@ -17,7 +17,7 @@ use super::profile_json::{chosen, etag, json};
 use crate::row::IdentifierHash;
 use crate::time::Tick;
 
-/// Of which tick an answer is.
+/// The header that names the tick of an answer.
 pub const TICK: HeaderName = HeaderName::from_static("selfsame-tick");
 /// How long a tick is waited for, unless it is said, and at most.
 const PATIENCE: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(30)];

@@ -194,7 +194,7 @@ impl Published {
     }
 
     /// What outputs were told in a tick that is published next: notes of it what is counted and shown.
-    pub fn told(&self, records: Vec<Record>) -> Vec<ToldRecord> {
+    pub fn note(&self, records: Vec<Record>) -> Vec<ToldRecord> {
         let [rejects, conflicts] = self.tells;
         if let Some(output) = rejects {
             self.rejects.note(output, &records);

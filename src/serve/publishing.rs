@@ -226,7 +226,7 @@ impl WaitingTicks {
             records.sort_by(|one, other| (one.output, &one.key).cmp(&(other.output, &other.key)));
             let keeper = self.keeper(tick);
             // Whoever waits for the tick finds what was noted of it.
-            let told = published.told(records);
+            let told = published.note(records);
             published.publish(tick, changes);
             let kept = keeper.map(|keeper| (keeper, told.clone()));
             published.recent.add(tick, told);
@@ -264,7 +264,7 @@ impl WaitingTicks {
 
 /// The thread's life: until the last observer is gone, and all that was observed is published.
 fn publish(observed: &Receiver<Observed>, whole: &Committable, published: &Published) {
-    let told = whole.told();
+    let told = whole.watch();
     let mut waiting = WaitingTicks::default();
     let mut last = 0;
     loop {

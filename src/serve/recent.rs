@@ -137,7 +137,7 @@ impl RecentRecords {
     }
 
     /// Tells whenever there are more.
-    pub fn told(&self) -> watch::Receiver<u64> {
+    pub fn watch(&self) -> watch::Receiver<u64> {
         self.told.subscribe()
     }
 
@@ -324,7 +324,7 @@ mod tests {
             recent.add(tick, vec![large()]);
         }
         assert_eq!(recent.behind(Some(from), 100).map(|of| of.len()), Ok(8));
-        // Of a tick that has more than there is room for the rest is there.
+        // Where a tick has more than there is room for the rest is there.
         recent.add(40, (0..20).map(|_| large()).collect());
         assert_eq!(recent.behind(None, 100).map(|of| of.len()), Ok(9));
     }

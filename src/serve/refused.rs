@@ -22,7 +22,7 @@ use super::denial::Denial;
 use super::places::ConnectionPlace;
 use super::unread::UnreadInput;
 
-/// Of RFC 9113, section 3.4.
+/// What RFC 9113 has HTTP/2 begin with, in section 3.4.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long, and how much, is read that nobody wants, so that an answer arrives.
 const READ_ON: Duration = Duration::from_secs(2);
@@ -104,7 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for RefusingStream<S> {
             return this.taken(written);
         }
         this.unread.note();
-        let (told, gone) = this.told.get_or_insert_with(|| (refusal.told(), 0));
+        let (told, gone) = this.told.get_or_insert_with(|| (refusal.into_answer(), 0));
         while *gone < told.len() {
             *gone += match ready!(Pin::new(&mut this.stream).poll_write(context, &told[*gone..])) {
                 Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -220,7 +220,7 @@ impl HttpRefusal {
     }
 
     /// The whole answer.
-    fn told(self) -> Vec<u8> {
+    fn into_answer(self) -> Vec<u8> {
         let denial = self.denial();
         let status = denial.status;
         let body = json!({"error": denial.error()}).to_string();

@@ -1,8 +1,8 @@
 //! What a run has to publish so that all that is asked for over HTTP comes to its first process.
 //!
-//! Of several processes each writes its own share of a topic. The first one is told all of it by a twin of the topic's
-//! output, which goes nowhere else; to who follows changes the twin's records are the output's. Of one process, and of
-//! outputs that the first process alone writes, all comes there anyhow.
+//! Each of several processes writes its own share of a topic. The first one is told all of it by a twin of the topic's
+//! output, which goes nowhere else; to who follows changes the twin's records are the output's. Where there is one
+//! process, and for outputs that the first process alone writes, all comes there anyhow.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub struct ServedPlan {
 }
 
 impl ServedPlan {
-    /// Of a run of so many processes.
+    /// The plan of a run of so many processes.
     pub fn new(mut plan: Plan, processes: usize) -> Self {
         let comes_here = |output: &Output| processes <= 1 || output.target.is_local();
         let mut told_as: Vec<Option<u16>> = Vec::new();

@@ -30,29 +30,29 @@ impl SegmentSizes {
     /// A tick is published after which segments have these sizes.
     pub fn note(&self, tick: Tick, sizes: impl Iterator<Item = usize>) {
         let sizes = sizes.map(|size| Some(u32::try_from(size).unwrap_or(u32::MAX)));
-        self.held().note(tick, sizes.collect());
+        self.lock().note(tick, sizes.collect());
     }
 
     /// The samples of one segment, oldest first.
     pub fn of(&self, segment: usize) -> Vec<(Tick, u32)> {
-        let held = self.held();
+        let held = self.lock();
         held.samples.iter().filter_map(|(tick, sizes)| Some((*tick, sizes[segment]?))).collect()
     }
 
     /// These go on where those of an earlier run end. `known` says which segment of that one each is.
     pub fn go_on(&self, before: &SegmentSizes, known: &[Option<usize>]) {
         let (slot, samples) = {
-            let before = before.held();
+            let before = before.lock();
             let own = |sizes: &Sizes| known.iter().map(|of| sizes[(*of)?]).collect();
             let samples = before.samples.iter().map(|(tick, sizes)| (*tick, own(sizes)));
             (before.slot, samples.collect())
         };
-        let mut held = self.held();
+        let mut held = self.lock();
         let since = std::mem::replace(&mut *held, SizeSamples { slot, samples });
         since.samples.into_iter().for_each(|(tick, sizes)| held.note(tick, sizes));
     }
 
-    fn held(&self) -> MutexGuard<'_, SizeSamples> {
+    fn lock(&self) -> MutexGuard<'_, SizeSamples> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

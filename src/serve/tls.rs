@@ -61,7 +61,7 @@ pub enum TlsError {
 pub struct ReloadedTls {
     files: TlsFiles,
     config: RwLock<Arc<ServerConfig>>,
-    /// Of what the files had when it was made.
+    /// The hash of what the files had when it was made.
     hash: blake3::Hash,
 }
 

@@ -138,7 +138,7 @@ async fn hear_out(socket: &mut WebSocket) {
 
 /// Tells a client what it has sent that is no WebSocket, where it is still there.
 async fn fail(mut socket: WebSocket, error: &axum::Error) {
-    let Some((code, reason)) = told(&error.to_string()) else { return };
+    let Some((code, reason)) = close_code_of(&error.to_string()) else { return };
     let frame = CloseFrame { code, reason: reason.into() };
     if socket.send(Message::Close(Some(frame))).await.is_ok() {
         // Nothing more is read. A connection that is closed with something unread takes along what was said last: it is
@@ -148,7 +148,7 @@ async fn fail(mut socket: WebSocket, error: &axum::Error) {
 }
 
 /// By what the library says that is wrong: the code of RFC 6455 (section 7.4.1), and why. None: the connection has failed.
-fn told(error: &str) -> Option<(u16, &'static str)> {
+fn close_code_of(error: &str) -> Option<(u16, &'static str)> {
     let known = [
         ("WebSocket protocol error: ", close_code::PROTOCOL, "this is against RFC 6455"),
         ("UTF-8 encoding error: ", close_code::INVALID, "a text is UTF-8"),

@@ -20,9 +20,9 @@ pub struct HeldAhead {
 
 /// How far an output was read.
 pub enum ReadAhead {
-    /// Of each partition of a topic, the offset of the next message; and where its keys lie.
+    /// By partition of a topic, the offset of the next message; and where its keys lie.
     Topic(BTreeMap<i32, i64>, KeyPlaces),
-    /// Of a file, whole records, and the number of the line behind them.
+    /// The whole records of a file, and the number of the line behind them.
     File(FilePart, usize),
 }
 

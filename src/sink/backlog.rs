@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Default)]
 pub struct Backlog {
     held: Mutex<HeldTicks>,
-    /// Of a service.
+    /// Where a service's records wait on the disk.
     spill: Option<Spill>,
 }
 
@@ -60,7 +60,7 @@ impl Backlog {
     /// Records are about to wait: in memory, or where a service lags far behind on the disk.
     pub fn keep(&self, tick: Tick, records: Vec<Record>) -> QueuedRecords {
         let bytes = records.iter().map(Record::held).sum();
-        let is_full = || self.held().total + bytes > MOST;
+        let is_full = || self.lock().total + bytes > MOST;
         if let Some(part) =
             self.spill.as_ref().filter(|_| is_full()).and_then(|of| of.put(&records))
         {
@@ -70,20 +70,20 @@ impl Backlog {
         QueuedRecords::Held(records)
     }
 
-    fn held(&self) -> MutexGuard<'_, HeldTicks> {
+    fn lock(&self) -> MutexGuard<'_, HeldTicks> {
         self.held.lock().expect("no one panics with it")
     }
 
     /// So many more bytes of a tick are about to be held.
     pub fn add(&self, tick: Tick, bytes: usize) {
-        let mut held = self.held();
+        let mut held = self.lock();
         *held.bytes.entry(tick).or_default() += bytes;
         held.total += bytes;
     }
 
     /// They are held: they are taken now, or when there is room.
     pub fn take(&self, tick: Tick, taking: Taking) {
-        let mut held = self.held();
+        let mut held = self.lock();
         if held.holds_back(tick) {
             held.takings.push((tick, taking));
         }
@@ -92,7 +92,7 @@ impl Backlog {
     /// The run waits for their acknowledgement, but for a service's only until they are released, and unless it lags.
     pub fn hold(&self, tick: Tick, acknowledgement: &mut Acknowledgement) {
         let hold = self.spill.as_ref().and_then(|_| acknowledgement.take_hold());
-        let mut held = self.held();
+        let mut held = self.lock();
         if let Some(hold) = hold.filter(|_| !held.lags) {
             held.holds.push((tick, hold));
         }
@@ -100,12 +100,12 @@ impl Backlog {
 
     /// What has come is given to the service from now on.
     pub fn deliver(&self) {
-        self.held().delivering = Some(Instant::now());
+        self.lock().delivering = Some(Instant::now());
     }
 
     /// Lets the run go on if the service takes long. To be asked again and again while it is waited for.
     pub fn look(&self) {
-        let mut held = self.held();
+        let mut held = self.lock();
         if held.delivering.is_some_and(|since| since.elapsed() > PATIENCE) {
             held.lags = true;
             let holds = std::mem::take(&mut held.holds);
@@ -117,7 +117,7 @@ impl Backlog {
 
     /// Ticks up to this one are committed. A service that took them soon lags no longer.
     pub fn release(&self, tick: Tick) {
-        let mut held = self.held();
+        let mut held = self.lock();
         let later = held.bytes.split_off(&(tick + 1));
         held.total = later.values().sum();
         held.bytes = later;
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::row::IdentifierHash;
 
-    /// Of a service whose records are spilled to a folder.
+    /// The backlog of a service whose records are spilled to a folder.
     fn of_service(folder: &Path) -> (Backlog, UnderWay) {
         let under_way: UnderWay = [OutputTicks::default()].into();
         let counted = (Arc::clone(&under_way), 0);

@@ -38,7 +38,7 @@ pub struct DurableOutputs {
     pub known_from: Tick,
     pub process: usize,
     pub processes: usize,
-    /// Of each process.
+    /// How many workers each process has.
     pub workers: usize,
     pub committable: Committable,
     pub difference: OutputsDifference,
@@ -92,7 +92,7 @@ impl Committable {
     }
 
     /// Tells whenever more may be committed.
-    pub fn told(&self) -> Receiver<()> {
+    pub fn watch(&self) -> Receiver<()> {
         let (sender, receiver) = bounded(1);
         self.0.waiting.lock().expect("no one panics with it").push(sender);
         receiver

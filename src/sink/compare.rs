@@ -24,7 +24,7 @@ use crate::time::Micros;
 /// What tells one value from all others.
 type ValueHash = [u8; 16];
 
-/// Of what is not to be taken for any value.
+/// The hash of what is not to be taken for any value.
 const UNLIKE_ANY: ValueHash = [0xff; 16];
 
 /// The comparison of one output.

@@ -170,7 +170,7 @@ fn deliver<M: Medium>(
         let last = *portion.last_key_value().expect("one at least").0;
         backlog.deliver();
         let written = portion.values().all(|of| of.write(&mut medium, names) == Readership::Stays);
-        if !written || medium.settle(last).0 == Readership::Left {
+        if !written || medium.commit(last).0 == Readership::Left {
             // What comes yet is taken, so that nothing waits for it.
             drop((portion, waiting));
             backlog.release(Tick::MAX - 1);

@@ -3,8 +3,8 @@
 //! Outputs are compared by the threads that write them, each when its time has come. It is told at once when all have
 //! found it, and has a tick of its own, behind all that is replayed and before whatever happens next.
 //!
-//! Of several processes each finds it of the outputs that it writes. Who sees all records is in the first one: others send
-//! what they have found there, in parts.
+//! Each of several processes finds it for the outputs that it writes. Who sees all records is in the first one: others
+//! send what they have found there, in parts.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -52,19 +52,19 @@ impl OutputsDifference {
             difference.found.extend(found());
         }
         difference.awaited -= 1;
-        difference.tell();
+        difference.hand_out();
     }
 
     /// Who is told once all have found it: said before any has.
     pub fn is_told_to(&self, told: impl FnOnce(Vec<DifferingRecords>) + Send + 'static) {
         let mut difference = self.0.lock().expect("no one panics with it");
         difference.told = Some(Box::new(told));
-        difference.tell();
+        difference.hand_out();
     }
 }
 
 impl FoundDifference {
-    fn tell(&mut self) {
+    fn hand_out(&mut self) {
         if self.awaited > 0 {
             return;
         }

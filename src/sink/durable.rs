@@ -91,9 +91,9 @@ struct LocalCommitter<M> {
     file: ProgressFile,
     backlog: Arc<Backlog>,
     pending: QueuedTicks,
-    /// Of what is compared.
+    /// What is acknowledged once it has been compared.
     compared: Vec<Acknowledgement>,
-    /// Of a log that was compared.
+    /// What a log that was compared has left over.
     left_over: Option<LeftOver>,
     known: Option<Sender<()>>,
 }
@@ -141,7 +141,7 @@ pub fn start<M: Medium>(
 
 impl<M: Medium> LocalCommitter<M> {
     fn run(mut self, batches: &Receiver<TickBatch>) {
-        let allowed = self.durable.committable.told();
+        let allowed = self.durable.committable.watch();
         let mut last = Instant::now().checked_sub(COMMIT_EVERY);
         loop {
             let before = self.durable.committable.before();
@@ -184,7 +184,7 @@ impl<M: Medium> LocalCommitter<M> {
     }
 
     fn take(&mut self, (tick, mut records, acknowledgement): TickBatch) {
-        if let (Some(left_over), Some(records)) = (&mut self.left_over, records.held_mut()) {
+        if let (Some(left_over), Some(records)) = (&mut self.left_over, records.in_memory_mut()) {
             records.retain_mut(|record| !left_over.has(record));
         }
         match &mut self.standing {
@@ -212,7 +212,7 @@ impl<M: Medium> LocalCommitter<M> {
         };
         let mut left_over = comparison.left_over();
         let pending = self.pending.0.values_mut().flat_map(|waiting| &mut waiting.records);
-        for records in pending.filter_map(QueuedRecords::held_mut) {
+        for records in pending.filter_map(QueuedRecords::in_memory_mut) {
             records.retain_mut(|record| !left_over.has(record));
         }
         self.left_over = Some(left_over);
@@ -233,7 +233,7 @@ impl<M: Medium> LocalCommitter<M> {
     }
 
     /// Tells a progress, however long the disk refuses; `false`: that is not waited for.
-    fn told(&self, progress: &LocalProgress) -> bool {
+    fn write_progress(&self, progress: &LocalProgress) -> bool {
         let path = self.file.path().display().to_string();
         self.medium.until_it_works(&path, &|| self.file.write(progress))
     }
@@ -246,7 +246,7 @@ impl<M: Medium> LocalCommitter<M> {
         if !self.medium.takes_back() {
             let sending = ready.keys().copied().collect();
             let begun = LocalProgress { sending, ..self.progress.clone() };
-            if !self.told(&begun) {
+            if !self.write_progress(&begun) {
                 return Readership::Left;
             }
         }
@@ -258,13 +258,13 @@ impl<M: Medium> LocalCommitter<M> {
             }
         }
         fault::point("records written");
-        let (reading, file) = self.medium.settle(tick);
+        let (reading, file) = self.medium.commit(tick);
         fault::point("records synced");
         if reading == Readership::Left {
             return Readership::Left;
         }
         let told = LocalProgress { tick, file, ..self.progress.clone() };
-        if !self.told(&told) {
+        if !self.write_progress(&told) {
             return Readership::Left;
         }
         fault::point("records told");

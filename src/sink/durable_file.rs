@@ -63,7 +63,7 @@ pub fn start(
             if is_file {
                 cleared.until_it_works(|file| file.set_len(0));
             }
-            let _ = cleared.write_all(&head);
+            cleared.write_head(&head);
         });
     }
     let (abandoned, closed) = (Arc::clone(&sink), beginning.clone());
@@ -215,7 +215,7 @@ fn read_back(
 }
 
 /// What files of outputs hold by now, whoever writes them.
-pub fn look_ahead(plan: &Plan, names: &Catalog) -> Vec<(usize, HeldAhead)> {
+pub fn read_files_ahead(plan: &Plan, names: &Catalog) -> Vec<(usize, HeldAhead)> {
     let look = |(index, output): (usize, &Output)| {
         let Destination::File { path } = &output.target else { return None };
         let file = File::open(path).ok().filter(|file| {

@@ -28,7 +28,7 @@ pub struct LocalProgress {
     /// sent again, so a replay ends a step at each of them.
     #[serde(default)]
     pub sending: Vec<Tick>,
-    /// Of a file, what is committed.
+    /// What of a file is committed.
     pub file: Option<FilePart>,
 }
 

@@ -7,11 +7,11 @@ use super::{durable_file, kafka};
 use crate::plan::Plan;
 
 /// What outputs hold that can be read on later. Nothing of them is changed.
-pub fn look_ahead(plan: &Plan, durable: &DurableOutputs) -> OutputsAhead {
+pub fn read_ahead(plan: &Plan, durable: &DurableOutputs) -> OutputsAhead {
     let names = Catalog::shared(plan);
-    let mut ahead = kafka::look_ahead(plan, &names, durable);
+    let mut ahead = kafka::read_topics_ahead(plan, &names, durable);
     if durable.process == 0 {
-        ahead.extend(durable_file::look_ahead(plan, &names));
+        ahead.extend(durable_file::read_files_ahead(plan, &names));
     }
     OutputsAhead(ahead.into_iter().collect())
 }

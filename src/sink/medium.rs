@@ -24,7 +24,7 @@ pub trait Medium: Send + 'static {
     }
 
     /// Makes sure that what was written stays, which is all of ticks up to this one. Of a file, what there is of it then.
-    fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>);
+    fn commit(&mut self, tick: Tick) -> (Readership, Option<FilePart>);
 
     /// Does something until it works; `false`: it is not waited for any more.
     fn until_it_works(&self, what: &str, work: &dyn Fn() -> std::io::Result<()>) -> bool;

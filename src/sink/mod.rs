@@ -98,7 +98,7 @@ pub use held::HeldRecords;
 pub use json::{Json, TextRecord};
 pub use kafka::read_message;
 pub use local_progress::latest_committed;
-pub use looking::look_ahead;
+pub use looking::read_ahead;
 pub use medium::until_it_works;
 pub use memory::MemoryTarget;
 pub use observer::Observer;
@@ -167,7 +167,7 @@ pub fn publish<'scope>(
     let records = records.concat(dated(undated, now)).concat(replaced);
     let (mut refused, mut acknowledged) = write(records, writers.clone(), &counts);
     if plan.outputs.iter().any(|output| matches!(output.target, Destination::Kafka { .. })) {
-        let told = tell(refused, rejects, &counts);
+        let told = rejects_of_refused(refused, rejects, &counts);
         let (refused_too, acknowledged_too) = write(told, writers, &counts);
         (refused, acknowledged) = (refused_too, acknowledged.concat(acknowledged_too));
     }
@@ -229,7 +229,7 @@ fn of_rejects<'scope>(
     rejects: Rejects,
     rows: Stream<'scope, Reject>,
 ) -> Stream<'scope, UndatedRecord> {
-    rows.flat_map(move |reject| rejects.told_of_row(reject)).map(
+    rows.flat_map(move |reject| rejects.rejects_of_row(reject)).map(
         |(subject, (output, key, rejected))| {
             (subject, (output, key, RecordValue::Reject(Box::new(rejected))))
         },
@@ -255,7 +255,7 @@ fn dated<'scope>(
 }
 
 /// Makes rejects of records that were refused.
-fn tell<'scope>(
+fn rejects_of_refused<'scope>(
     refused: Stream<'scope, Refused>,
     rejects: Rejects,
     counts: &SharedCounts,
@@ -263,7 +263,7 @@ fn tell<'scope>(
     let counts = SharedCounts::clone(counts);
     let told = refused.flat_map(move |refused| {
         counts.borrow_mut().too_large[refused.output()] += 1;
-        refused.told(&rejects)
+        refused.into_rejects(&rejects)
     });
     let by_subject = Exchange::new(|(subject, _): &(OutputSubject, Record)| subject.route);
     whole_ticks(told, by_subject, None, "Refused", |whole, records| {

@@ -111,7 +111,7 @@ impl OutputTable {
         )
     }
 
-    /// Of an output and a table, whatever stands in their names.
+    /// The key of an output and a table, whatever stands in their names.
     fn progress_key(&self) -> String {
         let part = |name: &str| name.replace('%', "%25").replace(':', "%3A");
         stored_key(format!("{}:{}", part(&self.output), part(&self.of.table)))
@@ -161,7 +161,7 @@ impl Medium for PostgresMedium {
     }
 
     /// Commits what was written, with the progress that tells of it.
-    fn settle(&mut self, tick: Tick) -> (Readership, Option<FilePart>) {
+    fn commit(&mut self, tick: Tick) -> (Readership, Option<FilePart>) {
         let changes = std::mem::take(&mut self.changes);
         let mut retry = Retry::new(PAUSES[0], PAUSES[1]);
         let mut may_be_done = false;
@@ -302,7 +302,7 @@ impl PostgresMedium {
     }
 }
 
-/// Of which definition, and of which table, progress tells: one that was dropped and made anew is another, and holds
+/// Which definition, and which table, the progress is of: a table that was dropped and made anew is another, and holds
 /// nothing of what was committed to the first.
 async fn told_of(
     client: &impl GenericClient,

@@ -82,7 +82,7 @@ impl std::fmt::Debug for PackedProfile {
         let mut values = Vec::new();
         let mut attributes = self.attributes();
         while let Some((name, bytes)) = attributes.next() {
-            values.push((name, bytes.told()));
+            values.push((name, bytes.shown()));
         }
         f.debug_struct("PackedProfile")
             .field("identifiers", &self.identifiers().collect::<Vec<_>>())
@@ -161,14 +161,14 @@ impl<'a> Bytes<'a> {
     }
 
     /// The next value, for people to read.
-    fn told(&mut self) -> String {
+    fn shown(&mut self) -> String {
         match self.item() {
             Item::List(items) => {
-                let items: Vec<String> = (0..items).map(|_| self.told()).collect();
+                let items: Vec<String> = (0..items).map(|_| self.shown()).collect();
                 format!("[{}]", items.join(", "))
             }
             Item::Struct(fields) => {
-                let field = |_| format!("{}: {}", self.text(), self.told());
+                let field = |_| format!("{}: {}", self.text(), self.shown());
                 format!("{{{}}}", (0..fields).map(field).collect::<Vec<_>>().join(", "))
             }
             item => format!("{item:?}"),

@@ -119,7 +119,7 @@ impl Medium for FunctionMedium {
         Readership::Stays
     }
 
-    fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
+    fn commit(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         (Readership::Stays, None)
     }
 

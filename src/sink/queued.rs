@@ -43,7 +43,7 @@ impl QueuedRecords {
     }
 
     /// Those of them that are in memory.
-    pub fn held_mut(&mut self) -> Option<&mut Vec<Record>> {
+    pub fn in_memory_mut(&mut self) -> Option<&mut Vec<Record>> {
         match self {
             QueuedRecords::Held(records) => Some(records),
             QueuedRecords::Spilled(_) => None,

@@ -24,7 +24,7 @@ pub struct Taking {
 /// Held for as long as something that was taken is not acknowledged.
 #[derive(Clone)]
 pub struct Acknowledgement {
-    /// Of a part of it. It goes first: who waits for all looks at what it tells.
+    /// What signals for a part of it. It goes first: who waits for all looks at what it tells.
     _of_part: Option<Arc<Signal>>,
     /// `None`: the run waits no longer.
     hold: Option<Hold>,

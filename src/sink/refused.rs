@@ -74,7 +74,7 @@ impl Refused {
         write!(why, "set {}; until then it has a tombstone", wants.join(" and "))
             .expect("to a string");
         let raw = message.value.as_deref().unwrap_or_default();
-        // Of bytes one more than is kept may be part of a character.
+        // One byte more than is kept may be part of a character.
         let raw = String::from_utf8_lossy(&raw[..raw.len().min(KEPT + 4)]);
         let raw = raw[..raw.floor_char_boundary(KEPT)].to_owned();
         let at = match record.body {
@@ -100,7 +100,7 @@ impl Refused {
     }
 
     /// The records that tell it, one for each output of rejects, with who publishes them.
-    pub fn told(self, rejects: &Rejects) -> Vec<(OutputSubject, Record)> {
+    pub fn into_rejects(self, rejects: &Rejects) -> Vec<(OutputSubject, Record)> {
         let Refused { output, topic, key, why, raw, at } = self;
         let rejected = RejectedInput {
             position: RawPosition::Key { topic: Some(topic), key },
@@ -111,7 +111,7 @@ impl Refused {
             }],
             raw,
         };
-        let told = rejects.told(&RecordKey::Output(output), &rejected).into_iter();
+        let told = rejects.rejects_of(&RecordKey::Output(output), &rejected).into_iter();
         let record = |(subject, (output, key, rejected)): (
             OutputSubject,
             (u16, RecordKey, RejectedInput),

@@ -24,7 +24,7 @@ impl Rejects {
 
     /// What is rejected, for each output, where the records of a source, or of another output, keep their
     /// order.
-    pub fn told(&self, key: &RecordKey, rejected: &RejectedInput) -> Vec<UndatedReject> {
+    pub fn rejects_of(&self, key: &RecordKey, rejected: &RejectedInput) -> Vec<UndatedReject> {
         let number = match key {
             RecordKey::Source(number) | RecordKey::Output(number) => u128::from(*number),
             other => unreachable!("nothing of {other:?} is rejected"),
@@ -37,8 +37,8 @@ impl Rejects {
     }
 
     /// What is told of a row.
-    pub fn told_of_row(&self, reject: Reject) -> Vec<UndatedReject> {
-        self.told(&RecordKey::Source(reject.source), &rejected(reject))
+    pub fn rejects_of_row(&self, reject: Reject) -> Vec<UndatedReject> {
+        self.rejects_of(&RecordKey::Source(reject.source), &rejected(reject))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::time::Tick;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Distribution {
     pub processes: usize,
-    /// Of each process.
+    /// How many workers each process has.
     pub workers: usize,
 }
 

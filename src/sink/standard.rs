@@ -1,6 +1,6 @@
 //! A changelog on standard output, which the first process writes.
 //!
-//! What standard output holds stays: it may be a file to which the shell appends. Nor is it locked, which is the
+//! What standard output holds stays: it may be a file to which the shell appends, whose header is not written again. Nor is it locked, which is the
 //! business of whoever redirects it.
 
 use std::fs::File;

@@ -1,6 +1,6 @@
 //! A stream of records on a thread of its own: each batch is written as soon as it comes.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,8 +67,7 @@ impl StreamTarget {
         let cleared = Arc::clone(&sink);
         beginning.then(move || {
             clear(&cleared);
-            // Whether anybody reads it, the first record tells.
-            let _ = cleared.write_all(&head);
+            cleared.write_head(&head);
         });
         let (sender, batches) = unbounded();
         let (of_thread, written) = (beginning.clone(), Arc::clone(&sink));
@@ -152,7 +151,7 @@ impl Medium for StreamMedium {
         self.is_file
     }
 
-    fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
+    fn commit(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         if !self.is_file {
             return (Readership::Stays, None);
         }
@@ -198,6 +197,16 @@ impl StreamSink {
 
     pub fn new(path: String, file: File, when_left: Option<Arc<dyn Fn() + Send + Sync>>) -> Self {
         StreamSink { path, file, when_left, abandoned: AtomicBool::new(false) }
+    }
+
+    /// Writes what the format begins with, unless this is a file that holds something already, to which the shell appends:
+    /// what stands there has it.
+    pub fn write_head(&self, head: &[u8]) {
+        let holds = |of: Metadata| of.is_file() && of.len() > 0;
+        if !self.file.metadata().is_ok_and(holds) {
+            // Whether anybody reads it, the first record tells.
+            let _ = self.write_all(head);
+        }
     }
 
     /// Writes everything, however long the disk refuses: the receipt is held meanwhile, and with it the

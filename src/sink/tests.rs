@@ -316,7 +316,7 @@ proptest! {
             let found = decoded(&mut *make(&names, &holding), &bytes, &mut learned);
             prop_assert_eq!(&found, &records, "{:?}: {}", format, String::from_utf8_lossy(&bytes));
 
-            // Of what is cut off anywhere no more is read than is whole.
+            // Where it is cut off anywhere no more is read than is whole.
             for cut in 0..bytes.len() {
                 let mut reader = make(&names, &holding);
                 let (mut rest, mut whole) = (&bytes[..cut], 0);

@@ -99,7 +99,7 @@ impl Medium for WebhookMedium {
         Readership::Stays
     }
 
-    fn settle(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
+    fn commit(&mut self, _: Tick) -> (Readership, Option<FilePart>) {
         (self.post(), None)
     }
 
@@ -115,7 +115,7 @@ struct Poster {
     /// The webhook as messages call it: what stands in its address may be a secret.
     shown: String,
     client: reqwest::Client,
-    /// Of this thread alone.
+    /// The runtime of this thread alone.
     runtime: tokio::runtime::Runtime,
     awaiting: Awaiting,
 }

@@ -152,7 +152,7 @@ impl Writers {
     /// Shows all records to an observer, too; where one is in the first process, it is sent what outputs differ by here.
     pub fn observed(self, observer: Option<Arc<dyn Observer>>, is_served: bool) -> Self {
         let unsent = (is_served && observer.is_none()).then(UnsentDifference::default);
-        self.targets_mut().tell(observer.as_ref(), unsent.as_ref(), &self.under_way);
+        self.targets_mut().show_to(observer.as_ref(), unsent.as_ref(), &self.under_way);
         Writers { observer, unsent, ..self }
     }
 
@@ -161,7 +161,7 @@ impl Writers {
         Arc::clone(&self.under_way)
     }
 
-    /// Of a run that is built beside the one that writes the outputs: what they would hold is held until they are
+    /// The outputs of a run that is built beside the one that writes them: what they would hold is held until they are
     /// handed over.
     pub fn holding(plan: &Plan, held: &HeldRecords) -> Self {
         let (by_output, committed) = (held.targets(), BTreeSet::new());
@@ -212,7 +212,7 @@ impl Writers {
         for (of, from) in self.under_way.iter().zip(under_way.iter()) {
             of.set_index(from.index());
         }
-        opened.tell(self.observer.as_ref(), self.unsent.as_ref(), &self.under_way);
+        opened.show_to(self.observer.as_ref(), self.unsent.as_ref(), &self.under_way);
         *self.targets_mut() = opened;
         awaited
     }
@@ -362,7 +362,7 @@ impl Targets {
 
     /// An observer is told that they are open, and what they differ by, once they know; where there is none, that is kept
     /// to be sent.
-    fn tell(
+    fn show_to(
         &mut self,
         observer: Option<&Arc<dyn Observer>>,
         unsent: Option<&UnsentDifference>,

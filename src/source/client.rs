@@ -67,7 +67,7 @@ pub(super) struct TopicClient {
 }
 
 impl TopicClient {
-    /// Of one that goes on with a topic of this id.
+    /// A client that goes on with a topic of this id.
     pub fn expecting(expected: Option<Arc<str>>) -> Self {
         TopicClient { expected, ..TopicClient::default() }
     }

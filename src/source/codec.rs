@@ -26,7 +26,7 @@ const BZIP2_BLOCKS: [&[u8]; 2] = [b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"];
 const SHORT_TEXT: usize = 3;
 
 impl Codec {
-    /// Of what begins so. `None` if more bytes are needed, `Some(None)` for what is not compressed.
+    /// The codec of what begins so. `None` if more bytes are needed, `Some(None)` for what is not compressed.
     pub fn of(head: &[u8]) -> Option<Option<Codec>> {
         for (first, codec) in BEGINNINGS {
             if head.starts_with(first) {
@@ -56,7 +56,8 @@ impl Codec {
         if may_be { None } else { Some(None) }
     }
 
-    /// Of bytes that end before they tell, and are more than a short text that happens to begin in the same way.
+    /// The codec of bytes that end before they tell, and are more than a short text that happens to begin in the same
+    /// way.
     pub fn begun(bytes: &[u8]) -> Option<Codec> {
         let is_text = bytes.len() <= SHORT_TEXT && bytes.iter().all(u8::is_ascii_graphic);
         if bytes.is_empty() || is_text || Codec::of(bytes).is_some() {

@@ -113,8 +113,8 @@ impl Suspects {
         self.held.values().all(|suspect| suspect.length == 0)
     }
 
-    /// Of new files the one that holds most of what was read of one, more than that has kept itself: up to where, and the
-    /// file, opened, unless it is held back. What holds more of others is a copy of one of these.
+    /// The new file that holds most of what was read of another one, more than that has kept itself: up to where, and
+    /// the file, opened, unless it is held back. What holds more of others is a copy of one of these.
     pub fn longest_copy<'a>(
         &self,
         source: &Source,

@@ -1,4 +1,5 @@
 //! What can be wrong with the world that sources read from.
+#![deny(missing_docs)]
 
 use std::path::{Path, PathBuf};
 
@@ -7,19 +8,49 @@ use std::path::{Path, PathBuf};
 pub enum SourceError {
     /// `but` says what matches instead, if anything does.
     #[error("source {name}: no file matches {glob}{but}")]
-    NoFile { name: String, glob: String, but: String },
+    NoFile {
+        /// The source.
+        name: String,
+        /// The pattern of paths.
+        glob: String,
+        /// The end of the message.
+        but: String,
+    },
 
     /// A pattern of paths is none.
     #[error("source {name}: {glob} is no pattern of paths: {why}")]
-    Glob { name: String, glob: String, why: String },
+    Glob {
+        /// The source.
+        name: String,
+        /// What was given as a pattern.
+        glob: String,
+        /// What is wrong with it.
+        why: String,
+    },
 
     /// A file can't be read, or has other columns than the source. Boxed, so that what goes well does not carry the room for it.
     #[error("source {name}: {}: {wrong}", path.display())]
-    File { name: String, path: PathBuf, wrong: Box<WrongFile> },
+    File {
+        /// The source.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        wrong: Box<WrongFile>,
+    },
 
     /// The brokers have no such topic.
     #[error("source {name}: the brokers at {brokers} have no topic {topic}{}", near.as_ref().map(|near| format!("; did you mean {near}?")).unwrap_or_default())]
-    NoTopic { name: String, brokers: String, topic: String, near: Option<String> },
+    NoTopic {
+        /// The source.
+        name: String,
+        /// The brokers, as the definition names them.
+        brokers: String,
+        /// The topic that they do not have.
+        topic: String,
+        /// A topic of theirs with a like name.
+        near: Option<String>,
+    },
 
     /// A topic was deleted while it was read, or since it was read by a run before this one.
     #[error(
@@ -34,19 +65,39 @@ pub enum SourceError {
              from its start and keeps what was read before",
         }
     )]
-    TopicGone { topic: String, again: bool, since: bool },
+    TopicGone {
+        /// The topic.
+        topic: String,
+        /// Whether there is one of that name again.
+        again: bool,
+        /// Whether an earlier run had read it.
+        since: bool,
+    },
 
     /// No broker answers.
     #[error("no broker answers at {brokers}: {why}")]
-    NoBroker { brokers: String, why: String },
+    NoBroker {
+        /// The brokers, as the definition names them.
+        brokers: String,
+        /// What the client says of it.
+        why: String,
+    },
 
     /// A client of Kafka fails.
     #[error("kafka: {why}")]
-    Kafka { why: String },
+    Kafka {
+        /// What the client says of it.
+        why: String,
+    },
 
     /// Our own mistake.
     #[error("the thread that reads {thread} broke down: {why}")]
-    Broken { thread: String, why: String },
+    Broken {
+        /// What the thread reads.
+        thread: String,
+        /// What it broke down with.
+        why: String,
+    },
 
     /// Everything that was wrong at the start.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -62,11 +113,27 @@ pub enum WrongFile {
 
     /// It lacks a column that the source wants.
     #[error("no column {}{}", shown_name(column), found(near, columns))]
-    NoColumn { column: String, near: Option<String>, columns: Vec<String> },
+    NoColumn {
+        /// The column that it lacks.
+        column: String,
+        /// A column of the file's with a like name.
+        near: Option<String>,
+        /// The file's columns.
+        columns: Vec<String>,
+    },
 
     /// A column has another type.
     #[error("column {column} is {found}, which is no {wanted}: {remedy}")]
-    ColumnType { column: String, found: String, wanted: String, remedy: String },
+    ColumnType {
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// The type that the source wants.
+        wanted: String,
+        /// What to do about it.
+        remedy: String,
+    },
 }
 
 impl SourceError {

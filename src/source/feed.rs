@@ -47,7 +47,7 @@ pub struct DurableNews(Weak<Sender<Reached>>);
 impl DurableNews {
     /// Says that what a chunk holds is durable: it is never read again. Topics' positions go on to their
     /// brokers, now and then, so that others see how far they are read.
-    pub fn tell(&self, reached: &Reached) {
+    pub fn note(&self, reached: &Reached) {
         if let (Some(durable), Span::Topic { .. }) = (self.0.upgrade(), &reached.span) {
             // Nobody listens where no topic is read.
             let _ = durable.send(reached.clone());

@@ -198,7 +198,7 @@ pub fn refused(source: &Source) -> Vec<(PathBuf, SourceError)> {
 
 impl Inflow for AllFiles {
     fn bytes(&self) -> Option<u64> {
-        // Of what is unfolded nobody knows how much it is.
+        // Nobody knows how much there is of what is unfolded.
         let grow = self.sources.iter().any(|files| files.options.follow || files.has_unfolded);
         (!grow).then(|| self.sources.iter().map(SourceFiles::bytes_ahead).sum())
     }

@@ -32,12 +32,12 @@ pub(super) struct Marking {
 }
 
 impl Marking {
-    /// Of a part that begins there, and was read up to a place.
+    /// The marking of a part that begins there, and was read up to a place.
     pub fn new(id: FileId, start: PartStart, end: FileOffset) -> Self {
         Marking { again: 0, id, mark: None, start, end, last: Vec::new(), last_end: 0 }
     }
 
-    /// Of one that is gone on with for the so-manieth time.
+    /// The marking of one that is gone on with for the so-manieth time.
     pub fn again(self, again: u32) -> Self {
         Marking { again, ..self }
     }
@@ -154,7 +154,7 @@ impl Marking {
         mark
     }
 
-    /// Of the last bytes of a chunk, and of those before it where they were read just before: of the last
+    /// The print of the last bytes of a chunk, and of those before it where they were read just before: of the last
     /// line at least, as far as that is not too long, since lines often end all alike.
     fn before(&mut self, bytes: &[u8], end: u64) -> Print {
         if self.last_end + bytes.len() as u64 != end || bytes.len() >= LONG_BEFORE {

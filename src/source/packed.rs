@@ -44,7 +44,7 @@ enum PackedMember {
 }
 
 impl Unpacked {
-    /// Of bytes that begin as one of the codecs'.
+    /// Unpacks bytes that begin as one of the codecs'.
     pub fn new(packed: Ahead) -> Self {
         Unpacked {
             member: PackedMember::Between(packed),
@@ -112,7 +112,7 @@ impl Unpacked {
         Ok(true)
     }
 
-    /// Of bytes that end before a member does: all that are left are taken.
+    /// Takes all bytes that are left, where they end before a member does.
     fn cut_off(&mut self, mut packed: Ahead) -> io::Error {
         let left = io::copy(&mut packed, &mut io::sink());
         self.member = PackedMember::Between(packed);
@@ -334,7 +334,7 @@ mod tests {
         for codec in CODECS.into_iter().chain([Codec::Skipped]) {
             for text in [&b""[..], b"{\"id\":1}\n"] {
                 let packed = pack(codec, text);
-                // Of nothing snappy makes nothing.
+                // Snappy makes nothing of nothing.
                 if packed.is_empty() {
                     continue;
                 }

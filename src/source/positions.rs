@@ -35,7 +35,7 @@ pub(super) struct SourcePositions {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct TopicPosition {
     pub generation: u32,
-    /// Of the topic of this generation.
+    /// The id of the topic of this generation.
     pub id: Option<Arc<str>>,
     /// Which offset is read next, by partition.
     pub next: BTreeMap<i32, u64>,

@@ -33,7 +33,7 @@ pub struct Posts {
 pub struct PostedRows {
     bytes: Vec<u8>,
     rows: Vec<Range<usize>>,
-    /// Of those rows that are not read: which, and why.
+    /// Which of those rows are not read, and why.
     unread: Vec<(usize, &'static str, String)>,
 }
 

@@ -48,7 +48,7 @@ pub enum Span {
         bytes: Range<u64>,
         /// Lines, or the numbers of rows, from 1.
         rows: Range<u64>,
-        /// Of the bytes up to the end of `bytes`; empty for a columnar file.
+        /// The print of the bytes up to the end of `bytes`; empty for a columnar file.
         before: Print,
     },
 }
@@ -87,11 +87,12 @@ pub struct FileMark {
     pub id: FileId,
     /// As shown to users.
     pub path: Arc<str>,
-    /// Of the first bytes of a text; of a file that does not grow, its length, its first bytes and its last.
+    /// The print of the first bytes of a text; for a file that does not grow, of its length, its first bytes and its
+    /// last.
     pub print: Print,
     /// How many rows a columnar file has: it does not grow.
     pub rows: Option<u64>,
-    /// Of a file whose text is unfolded from its bytes: it does not grow either.
+    /// The length of the text that is unfolded from the file's bytes: it does not grow either.
     #[serde(default)]
     pub unfolded: Option<TextLength>,
     /// All that such a file holds, or a columnar one: of the former once it was read to its end.
@@ -119,7 +120,7 @@ impl Print {
         Print { length: bytes.len() as u64, hash: xxh3_128(bytes) }
     }
 
-    /// Of a file that is read as a whole: of its length, its beginning and its end.
+    /// The print of a file that is read as a whole: of its length, its beginning and its end.
     pub(super) fn of_whole(file: &File) -> io::Result<Self> {
         let length = file.metadata()?.len();
         let mut bytes = length.to_le_bytes().to_vec();

@@ -60,7 +60,7 @@ pub(super) fn recognize(
         let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
         seek(files, known, &newest, &mut free, &mut recognized, old_name, |file| name(&file.path));
     }
-    // Of a few bytes many files may hold all: a file is that of which it holds most.
+    // Many files may hold all of a few bytes: a file is that of which it holds most.
     let by_length = |parts: &BTreeSet<u32>| {
         let mut longest: Vec<u32> = parts.iter().rev().copied().collect();
         longest.sort_by_key(|part| std::cmp::Reverse(known[part].read_to().byte));

@@ -43,7 +43,7 @@ pub enum Breach {
 }
 
 impl RecordForm {
-    /// Of a text with a header.
+    /// The form of a text with a header.
     pub fn of(source: &Source, header: Option<&[String]>) -> Option<Self> {
         header.map(|names| RecordForm { marks: source.text.marks, columns: Some(names.len()) })
     }

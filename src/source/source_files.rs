@@ -175,7 +175,7 @@ impl SourceFiles {
                         file.part = new_part(&mut self.next_part);
                         let goes_on =
                             seen.is_some_and(|seen| self.find_copy(source, &seen, part, kept));
-                        // Of the row that was incomplete the copy has the rest, or has it as well.
+                        // The copy has the rest of the row that was incomplete, or has it as well.
                         let Some(half) = half.filter(|_| !goes_on) else { continue };
                         (unread(half), None)
                     }
@@ -362,7 +362,7 @@ impl SourceFiles {
         let mut known: HashSet<FileId> =
             read.chain(self.ahead.iter().map(|file| file.id)).collect();
         known.extend(self.aside.keys());
-        // Of a few bytes many files may hold all: a file is a copy of that of which it holds most.
+        // Many files may hold all of a few bytes: a file is a copy of that of which it holds most.
         let others: Vec<&Seen> = self.open.iter().filter_map(|file| file.trail.seen()).collect();
         let found = walk(&self.patterns).files;
         let new = found.iter().filter(|found| !known.contains(&found.id));

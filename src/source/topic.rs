@@ -315,7 +315,7 @@ impl TopicReader {
     fn assign(&self) -> Result<(), ReadEnd> {
         let failed = |error: KafkaError| failed(&self.share.name, &error);
         let mut list = TopicPartitionList::new();
-        // Of a topic that is not assigned its id is not learned.
+        // The id of a topic that is not assigned is not learned.
         let is_read = |partition: &&Partition| !partition.ended || !self.is_identified();
         for partition in self.partitions.iter().filter(is_read) {
             let offset = match partition.next {

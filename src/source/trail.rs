@@ -32,7 +32,7 @@ pub(super) struct Trail {
     file: File,
     /// The text that is unfolded from its bytes: then that is what is read, and where.
     unfolded: Option<UnfoldedText>,
-    /// Of the bytes that are about to be unfolded.
+    /// The hash of the bytes that are about to be unfolded.
     reread: Option<Hashing>,
     /// Whether what the file holds is to be known, and that where it is read by columns.
     pub remembers: bool,
@@ -46,7 +46,7 @@ pub(super) struct Trail {
     broken: bool,
     /// The file's stamp when it was compared last.
     compared: Option<Stamp>,
-    /// Of the file when its end was reached last, and whether it was read on since.
+    /// What the file was when its end was reached last, and whether it was read on since.
     at_end: Option<Stamp>,
     read_on: bool,
     /// How much was read when all of it was compared last.
@@ -56,7 +56,7 @@ pub(super) struct Trail {
 /// A text, and the last byte that was read of it.
 struct UnfoldedText {
     text: Ahead,
-    /// Of the file's bytes.
+    /// The hash of the file's bytes.
     hashing: Option<Hashing>,
     last: u8,
 }

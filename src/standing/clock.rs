@@ -5,6 +5,7 @@ use crate::row::{Row, RowArrival};
 use crate::time::{Micros, read_rfc3339, rfc3339};
 
 /// What `now()` follows.
+#[deny(missing_docs)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Clock {
     /// The wall clock, read by the leader for each tick.

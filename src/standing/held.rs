@@ -21,7 +21,7 @@ pub struct JoinState {
 }
 
 struct HeldRow {
-    /// Of its id, so that rows are not looked at where the table grows.
+    /// The hash of its id, so that rows are not looked at where the table grows.
     hash: u32,
     times: i32,
     row: JoiningRow,
@@ -81,7 +81,7 @@ impl JoinState {
     }
 }
 
-/// Of a row's id: mostly one is a few more than another.
+/// The hash of a row's id: mostly one is a few more than another.
 fn hash((source, position, element): RowId) -> u32 {
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
     let of_part = u64::from(source) << 32 | u64::from(position.part);

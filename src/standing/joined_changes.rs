@@ -40,13 +40,13 @@ impl JoinedChanges {
             for of_id in of_source.chunk_by_mut(|(one, _), (other, _)| one.id() == other.id()) {
                 consolidate(of_id, |(row, _)| changes.push(change(RowStatus::SeenOnly, row)));
             }
-            failed += self.tell(of_source, changes);
+            failed += self.emit(of_source, changes);
         }
         failed
     }
 
     /// Tells what rows of one source say, in the order of their ids, and do no longer.
-    fn tell(&self, rows: &[(JoiningRow, Diff)], changes: &mut Batch<RowChange>) -> u64 {
+    fn emit(&self, rows: &[(JoiningRow, Diff)], changes: &mut Batch<RowChange>) -> u64 {
         let source = rows[0].0.source();
         let evaluation = self.evaluations[source].as_ref().expect("its source joins tables");
         let rows: Vec<&(JoiningRow, Diff)> = rows.iter().filter(|(_, diff)| *diff != 0).collect();

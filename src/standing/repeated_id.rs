@@ -76,7 +76,7 @@ impl RepeatedId {
     }
 
     /// Takes no more room than what is left needs.
-    fn settle(&mut self) {
+    fn shrink(&mut self) {
         if let RepeatedId::Held { bare, rows } = self
             && rows.is_empty()
         {
@@ -94,14 +94,14 @@ impl RepeatedId {
         let stood = rows.drain(..gone).filter(|row| row.stands == Some(true));
         bare.extend(stood.map(|row| row.at));
         bare.sort_unstable();
-        self.settle();
+        self.shrink();
     }
 
     /// Forgets what stood before this instant, and is no longer held.
     pub(super) fn forget(&mut self, since: Micros) {
         if self.bare().first().is_some_and(|first| *first < since) {
             self.open().0.retain(|at| *at >= since);
-            self.settle();
+            self.shrink();
         }
     }
 

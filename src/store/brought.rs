@@ -59,7 +59,7 @@ fn pieces(mirror: &Mirror, folder: &Folder, seen: &mut BTreeSet<String>) -> Resu
             let mut file = file.map_err(io())?;
             let length = file.metadata().map_err(io())?.len();
             if header.at > length {
-                // Of one that has become columnar, the first pieces are gone already.
+                // The first pieces of one that has become columnar are gone already.
                 continue;
             }
             if header.at == length {

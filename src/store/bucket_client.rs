@@ -29,7 +29,7 @@ pub fn client(place: &BucketPlace) -> Result<AmazonS3, Error> {
     let mut builder = AmazonS3Builder::new();
     for (name, value) in std::env::vars() {
         let setting = name.starts_with("AWS_").then(|| name.to_ascii_lowercase().parse());
-        // Of a key that the definition gives no part is taken from elsewhere.
+        // No part of a key that the definition gives is taken from elsewhere.
         let is_foreign = |setting: &AmazonS3ConfigKey| {
             place.keys.is_some() && *setting == AmazonS3ConfigKey::Token
         };

@@ -21,7 +21,7 @@ struct SmallObject {
     epoch: u64,
     /// So that no two are equal.
     write: u64,
-    /// Of a file that has a checksum of its content, that content …
+    /// The content of a file that has a checksum of it …
     #[serde(
         default,
         deserialize_with = "content_or_null",

@@ -59,7 +59,7 @@ fn sum(content: &RawValue) -> String {
     format!("{:016x}", xxh3_64(content.get().as_bytes()))
 }
 
-/// Of a file that has to be there.
+/// The content of a file that has to be there.
 pub fn there<T>(path: &Path, content: Option<T>) -> Result<T, StoreError> {
     content.ok_or_else(|| StoreError::io(path, "read")(Error::from(ErrorKind::NotFound)))
 }

@@ -42,7 +42,7 @@ pub struct Checkpoint {
 struct ChunkPlace {
     path: PathBuf,
     section: String,
-    /// Of the chunk's prefix.
+    /// Where the chunk's prefix lies.
     at: u64,
 }
 

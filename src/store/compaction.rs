@@ -1,4 +1,4 @@
-//! Of `records` the versions that have had their time leave the store (`superseded` says which those are), so that it has
+//! Versions of `records` that have had their time leave the store (`superseded` says which those are), so that it has
 //! the size of what stands, and not of all that was ever said.
 //!
 //! What was known at a tick before the newest of the versions that were looked at can't be computed any more. So that is
@@ -168,7 +168,7 @@ impl Compaction {
 pub struct CompactedUntil {
     /// All outputs of the definition had been told of these.
     pub told: Tick,
-    /// Of these it is not known, since that was under other definitions.
+    /// Up to this tick it is not known, since that was under other definitions.
     pub untold: Tick,
 }
 

@@ -74,7 +74,7 @@ impl Folder {
         }
         let path = root.join("store.json");
         if !path.exists() {
-            // Of several processes that begin at once, the first one's counts.
+            // Where several processes begin at once, the first one's counts.
             let json = checked::json(&new_store(&path)?);
             folder.mirror.iter().try_for_each(|mirror| mirror.replace("store.json", &json))?;
             create(&path, &json).map_err(StoreError::io(&path, "written"))?;

@@ -86,7 +86,7 @@ impl StoredHistory {
         StoredHistory::of(folder, parts.collect(), after, share, columns)
     }
 
-    /// Of some parts, in the order of their first ticks.
+    /// The history of some parts, in the order of their first ticks.
     pub(super) fn of(
         folder: &Folder,
         ahead: VecDeque<HistoryPart>,

@@ -44,18 +44,18 @@ pub fn beat() -> Duration {
 pub struct LeaseFile {
     #[serde(default)]
     pub layout: u32,
-    /// Of the last run that held it.
+    /// The epoch of the last run that held it.
     pub epoch: u64,
     /// No run up to this epoch can put anything any more.
     pub fenced: u64,
     /// Who holds it; `None`: nobody does.
     pub holder: Option<Holder>,
-    /// Of who holds it, or held it last.
+    /// The token of who holds it, or held it last.
     #[serde(default)]
     pub token: String,
     /// Counts how often the holder said that it is there.
     pub beats: u64,
-    /// Of the holder's run.
+    /// How many processes the holder's run has.
     #[serde(default)]
     pub processes: usize,
     /// The most processes of a run that may put something yet.
@@ -157,7 +157,7 @@ pub fn take(
         let (epoch, token) = (before.epoch + 1, holder.token.clone());
         let holder = Some(holder.clone());
         let (beats, members, layout) = (0, Vec::new(), LAYOUT);
-        // Of one that could not fence those before it nothing was put.
+        // One that could not fence those before it has put nothing.
         let (fenced, widest) = (before.fenced, before.widest);
         let lease =
             LeaseFile { layout, epoch, fenced, holder, token, beats, processes, widest, members };

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::time::Tick;
 
-/// Of a word, the bits that number a block.
+/// The bits of a word that number a block.
 const BLOCK: u32 = 24;
 
 /// The indexes of a folder's logs.

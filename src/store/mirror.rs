@@ -135,21 +135,21 @@ impl Mirror {
 
     /// Whether other processes put something, too.
     pub fn is_shared(&self) -> bool {
-        !self.is_holder() || self.held(|lease| !lease.members.is_empty()).unwrap_or_default()
+        !self.is_holder() || self.with_lease(|lease| !lease.members.is_empty()).unwrap_or_default()
     }
 
     /// Waits, as the holder, for the other processes of the run: what they begin with is there.
     pub fn gather(&self) -> Result<(), StoreError> {
-        let processes = self.held(|lease| lease.processes).unwrap_or_default();
+        let processes = self.with_lease(|lease| lease.processes).unwrap_or_default();
         if processes < 2 {
             return Ok(());
         }
         let members = lease::gather(&self.bucket, &self.token, processes)?;
-        self.held(|lease| lease.members = members);
+        self.with_lease(|lease| lease.members = members);
         self.renew()
     }
 
-    fn held<R>(&self, work: impl FnOnce(&mut LeaseFile) -> R) -> Option<R> {
+    fn with_lease<R>(&self, work: impl FnOnce(&mut LeaseFile) -> R) -> Option<R> {
         let mut held = self.lease.lock().expect("no one panics with it");
         held.as_mut().map(|(lease, _)| work(lease))
     }

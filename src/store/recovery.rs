@@ -172,7 +172,8 @@ impl Recovered {
     /// What the folder holds by now, for the run that holds it and writes into it meanwhile, or the one that takes its
     /// place.
     ///
-    /// Of several processes that share a bucket, each has on its machine what it stores itself: what the others have is brought.
+    /// Where several processes share a bucket, each has on its machine what it stores itself: what the others have is
+    /// brought.
     pub fn again(&self) -> Result<Recovered, StoreError> {
         let in_use = self.folder.reading();
         if let Some(mirror) = self.folder.mirror().filter(|mirror| mirror.is_shared()) {
@@ -341,8 +342,8 @@ impl Recovered {
         })
     }
 
-    /// Of the sources that there are still, the fields that some stored row has otherwise, with what it was made of;
-    /// `None` if it has none.
+    /// The fields of sources that there are still which some stored row has otherwise, with what it was made of; `None`
+    /// if it has none.
     pub fn changed_fields<'a>(
         &self,
         made: &'a BTreeMap<String, BTreeMap<String, String>>,

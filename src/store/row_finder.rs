@@ -75,7 +75,7 @@ struct IndexedFile {
 }
 
 impl RowFinder {
-    /// Of what is stored up to the last tick that is.
+    /// A finder in what is stored up to the last tick that is.
     pub fn new(recovered: &Recovered, plan: &Arc<Plan>) -> Result<Self, StoreError> {
         let folder = recovered.folder.clone();
         let _in_use = folder.reading();

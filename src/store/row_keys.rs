@@ -28,7 +28,7 @@ pub struct KeyHasher([u8; 32]);
 #[derive(Copy, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKey {
     pub hash: u64,
-    /// Of whose rows alone it is; `None`: any source may have it.
+    /// The source whose rows alone have it; `None`: any source may have it.
     pub source: Option<u16>,
 }
 
@@ -42,7 +42,7 @@ impl KeyHasher {
     /// The folder's own, which is made if there is none, or it can't be read: then no index fits that there is. Where it
     /// can't be written either, it is anybody's, and whoever asks goes without an index.
     pub fn of(folder: &Folder) -> Result<Self, StoreError> {
-        /// Of several threads one makes it.
+        /// One of several threads makes it.
         static MAKING: Mutex<()> = Mutex::new(());
         let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
         let path = folder.root.join(KEY);
@@ -56,7 +56,7 @@ impl KeyHasher {
         if let Err(error) = super::whole::replace(&path, &file) {
             tracing::warn!("rows are found without an index: '{}': {error}", path.display());
         }
-        // Of two processes that make one at once the later counts for both.
+        // Where two processes make one at once the later counts for both.
         Ok(KeyHasher(read(&path).unwrap_or(key)))
     }
 
@@ -64,7 +64,7 @@ impl KeyHasher {
         RowKey { hash: self.hash(b'i', &hash.0.to_be_bytes()), source: None }
     }
 
-    /// Of an event's id or a record's key, in a source of the plan.
+    /// The key of an event's id or a record's key, in a source of the plan.
     pub fn of_source(&self, source: u16, key: u128) -> RowKey {
         RowKey { hash: self.hash(b'k', &key.to_be_bytes()), source: Some(source) }
     }

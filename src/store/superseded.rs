@@ -1,10 +1,10 @@
 //! Which versions of a record nothing depends on any more.
 //!
-//! Of all versions of a key, what a run comes to depends on the newest one, which stands; and among those that carry the
-//! same identifiers on the first one, since when an identifier or a link was first seen is kept for ever. So a version has
-//! had its time where others of its key carry what it carries, one before it and one behind it. When rows leave because
-//! somebody is forgotten, all that carry the same leave together: what is left is again what the newest one left and the
-//! first ones say.
+//! What a run comes to depends, among all versions of a key, on the newest one, which stands; and among those that
+//! carry the same identifiers on the first one, since when an identifier or a link was first seen is kept for ever. So
+//! a version has had its time where others of its key carry what it carries, one before it and one behind it. When rows
+//! leave because somebody is forgotten, all that carry the same leave together: what is left is again what the newest
+//! one left and the first ones say.
 //!
 //! A row that carries nothing (it says that the record is gone, or its source has no identifiers) has had its time where
 //! another such row is behind it.
@@ -30,7 +30,7 @@ impl Version {
     /// Bytes of one that is laid down.
     pub const BYTES: usize = 60;
 
-    /// Of a row of a source of `records`.
+    /// The version that a row of a source of `records` is.
     pub fn of(row: &Row, place: u64) -> Self {
         let key = row.key.expect("a record has a key").bits();
         let carries = row.body.as_ref().map_or(0, carries);

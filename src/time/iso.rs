@@ -40,7 +40,7 @@ enum ClocksOf {
     /// The text doesn't say.
     Nobody,
     Zone(&'static Zone),
-    /// Of clocks that are so much ahead of UTC.
+    /// Clocks that are so much ahead of UTC.
     Offset(Micros),
 }
 

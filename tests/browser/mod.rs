@@ -29,7 +29,7 @@ pub struct Browser {
 /// # Panics
 /// Where this must not be left out: in continuous integration.
 pub fn browser() -> Option<Browser> {
-    /// Of several tests one unpacks, and the others wait.
+    /// One of several tests unpacks, and the others wait.
     static UNPACKING: Mutex<()> = Mutex::new(());
     let _unpacking = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
     let shared = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -149,7 +149,7 @@ impl Shop {
 
     pub fn start(&self, name: &str, workers: u64) -> Running {
         let socket = self.path().join("data/control.sock");
-        // Of one that was killed.
+        // One that was killed left it.
         let _ = fs::remove_file(&socket);
         let workers = workers.to_string();
         let run = ["run", name, "--data", "data", "--follow", "--workers", &workers];

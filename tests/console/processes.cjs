@@ -1,5 +1,5 @@
-// Of several processes the first one's page shows everybody and counts what all have counted, and says so; another one's says
-// that it does not know, and leads to the same view of the first one.
+// Where there are several processes, the first one's page shows everybody and counts what all have counted, and says so;
+// another one's says that it does not know, and leads to the same view of the first one.
 const assert = require('node:assert/strict');
 const { page: opened, overflow, picture, run, says, violations } = require('../browser/launch.cjs');
 

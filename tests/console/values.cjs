@@ -48,7 +48,7 @@ run(async (browser) => {
   assert.deepEqual((await beside('email')).map(({ bold }) => bold), [['ada@example.com'], ['ben@example.com']]);
   assert.deepEqual((await beside('price')).map(({ text, bold }) => [text, bold]), [['12.50', []], ['12.50', []]]);
   assert.deepEqual((await beside('big')).map(({ text }) => text), [BIG, BIG]);
-  // Of segments what both are in is not.
+  // Segments that both are in are not bold.
   const segments = (await beside('segments')).map(({ text, bold }) => [text.split(', ').sort(), bold]);
   assert.deepEqual(segments, [[['active', 'dear'], []], [['active', 'chosen', 'dear'], ['chosen']]]);
   assert.match((await beside('note'))[0].text, /29,700 more characters/);

@@ -70,9 +70,9 @@ fn must_be(shop: &Shop, seed: u64, until: Tick) {
     }
 }
 
-/// Of each partition, a reader of committed messages sees whole ticks: all up to one, and nothing of a later one. Returns
-/// the last tick that it sees anything of. What was seen of ticks up to `before` may be of some processes of an earlier run
-/// alone, if this one has not come to commit the rest.
+/// In each partition, a reader of committed messages sees whole ticks: all up to one, and nothing of a later one.
+/// Returns the last tick that it sees anything of. What was seen of ticks up to `before` may be of some processes of an
+/// earlier run alone, if this one has not come to commit the rest.
 #[track_caller]
 fn must_be_whole(shop: &Shop, seed: u64, of: [usize; 2], before: Tick) -> Tick {
     let [processes, workers] = of;

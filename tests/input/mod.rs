@@ -41,7 +41,7 @@ impl Input {
         Input { folder, plan }
     }
 
-    /// Of something other than files.
+    /// The input of something other than files.
     pub fn of(plan: Plan) -> Self {
         Input { folder: tempfile::tempdir().expect("a temporary folder"), plan: Arc::new(plan) }
     }

@@ -64,7 +64,7 @@ pub fn of_sources(plan: &Plan, standing: &[Row]) -> Vec<Conflict> {
         for (one, says) in &by_source {
             for (other, other_says) in &by_source {
                 let records = |source: usize| plan.sources[source].kind == Kind::Records;
-                // Of two tables the first tells.
+                // The first of two tables tells.
                 let tells = records(*one) && (!records(*other) || one < other);
                 if tells && says.is_disjoint(other_says) {
                     let (about, of) = (name(plan, about), &plan.identifiers[kind].name);

@@ -62,7 +62,7 @@ pub fn mean(values: &[f64]) -> f64 {
     })
 }
 
-/// Of the sample: Σ(x - mean)² / (n - 1), which is (n Σx² - (Σx)²) / (n (n - 1)).
+/// The variance of the sample: Σ(x - mean)² / (n - 1), which is (n Σx² - (Σx)²) / (n (n - 1)).
 pub fn variance(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;

@@ -84,7 +84,7 @@ pub struct Oracle {
     now: Micros,
     /// All valid rows as they arrived; but for the duplicates, where these depend on when they did.
     log: Vec<Row>,
-    /// Of events with an id, by source and id: when the one that stands arrived.
+    /// By source and id of events that have one: when the one that stands arrived.
     arrived: BTreeMap<(usize, String), Micros>,
     /// Rows that say when something happened.
     dated: Vec<Dated>,
@@ -229,8 +229,8 @@ impl Oracle {
         says.then_some(Dated { time: row.time, max_ahead: source.max_ahead, which })
     }
 
-    /// Of events with one id the first stands, for as long as it is remembered. By the clock of events
-    /// that is said of all rows together.
+    /// The first of events with one id stands, for as long as it is remembered. By the clock of events that is said of
+    /// all rows together.
     fn accept(&mut self, row: Row) {
         let source = &self.plan.sources[row.source];
         if self.clock != Clock::Event

@@ -216,7 +216,7 @@ fn a_test_account_used_by_the_whole_company_parts_nobody_from_their_device() {
     assert_eq!(states[1].conflicts("withheld").len(), 2_000);
 }
 
-/// Of a type without `at_most`, so that one person may have two.
+/// The type has no `at_most`, so that one person may have two.
 #[test]
 fn accounts_that_an_agent_merged_are_parted_again_when_the_ruling_goes() {
     let rows = vec![

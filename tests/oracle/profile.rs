@@ -20,7 +20,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Of the rows that are the person's.
+    /// The profile by the rows that are the person's.
     pub fn new(plan: &Plan, person: &Person, rows: &[&Row], now: Micros) -> Self {
         let aggregates: Vec<ArrayRef> = plan
             .aggregates

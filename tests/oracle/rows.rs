@@ -454,7 +454,7 @@ fn normalised(of: &IdentifierType, text: Option<String>) -> Result<Option<String
     Ok(text.filter(|text| counts(text) && !of.ignore.is_match(text)))
 }
 
-/// Of the texts that histories are made of, those that programs write where there is no value.
+/// Whether it is one of the texts, among those that histories are made of, that programs write where there is no value.
 fn stands_for_nothing(text: &str) -> bool {
     // Quotes around a word are what an export left of it.
     let around = |of: char| of.is_whitespace() || ['"', '\'', '`'].contains(&of);

@@ -41,11 +41,11 @@ pub struct Delivery {
     pub part: u32,
     /// A line, or an offset.
     pub offset: u64,
-    /// Of a message.
+    /// What a message has.
     pub timestamp: Option<Micros>,
-    /// Of a message.
+    /// What a message has.
     pub key: Option<String>,
-    /// Of a line of CSV.
+    /// What a line of CSV has.
     pub header: Option<String>,
     /// `None`: a message without one.
     pub payload: Option<String>,

@@ -58,7 +58,7 @@ pub fn value(
             let shown = iso(text)?;
             let has_clock = text.len() > 10;
             match instant(shown, zone)? {
-                // Of a day alone that day, and of an instant the one that clocks show.
+                // A day alone is that day, and an instant is the day that clocks show.
                 Datum::Timestamp(_) if is_date && !has_clock => day(iso(text)?.at),
                 Datum::Timestamp(at) if is_date => day(shown_at(at, zone)),
                 at => Ok(at),
@@ -99,7 +99,7 @@ fn instant(Shown { at, ahead, zone }: Shown, of_row: Tz) -> Result<Datum, Code> 
     let utc = match ahead {
         Some(ahead) => (at - ahead).and_utc(),
         None => {
-            // Of a time that comes twice the first; one that never comes is as much later as the clocks jump.
+            // A time that comes twice is the first; one that never comes is as much later as the clocks jump.
             let zone = zone.unwrap_or(of_row);
             let instant = |at: &NaiveDateTime| zone.from_local_datetime(at).earliest();
             let before = TimeDelta::hours(26);

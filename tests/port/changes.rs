@@ -81,7 +81,7 @@ fn who_comes_back_after_a_restart_is_told_the_rest_as_it_was_and_what_is_new() {
     let folder = tempfile::tempdir().expect("a folder");
     let (running, address) = shop(folder.path());
     let mut events = follow(address, FILES, "");
-    // Of the CSV file and of the files whose ticks are known: two profiles and two lists of segments each.
+    // What the CSV file and the files whose ticks are known tell: two profiles and two lists of segments each.
     let (mut everything, mut of_all) = (follow(address, "", ""), Events::new());
     let mut told = Events::new();
     // In a tick with several records of both outputs, each has its place.
@@ -254,7 +254,7 @@ fn who_follows_over_kills_is_told_what_files_hold_and_nothing_else() {
         assert_eq!(answer.0, 200, "{}", answer.1);
         loop {
             let (id, record) = events.next().expect("it goes on");
-            // Of all that tells it, this output is the last.
+            // This output is the last of all that tells it.
             let ends = record["output"] == "flat"
                 && record["value"]["identifiers"]["user"] == json!([user]);
             told.push((id, record));
@@ -362,7 +362,7 @@ fn who_follows_while_somebody_is_forgotten_is_told_tombstones_and_nothing_else_o
         assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
     };
     post(address, &[order("ada", 500), order("bob", 500), order("cid", 1)]);
-    // Of each a profile, twice, and two identifiers; and two are in the segment.
+    // Each has a profile, twice, and two identifiers; and two are in the segment.
     let mut told: Events = events.by_ref().take(14).collect();
     post(address, &[order("cid", 2)]);
     told.extend(events.by_ref().take(2));
@@ -469,7 +469,7 @@ fn who_is_behind_by_more_than_memory_has_is_told_all_of_it_from_the_file() {
         let rows: Vec<Value> = (1..=ROWS).map(|number| order(part * ROWS + number, 1)).collect();
         post(address, &rows);
     }
-    // Of what is no such file, from the data folder.
+    // What no such file tells comes from the data folder.
     let flat = follow(address, "?output=flat", &first.0).take(POSTS * ROWS);
     let emails = flat.map(|(_, of)| of["value"]["identifiers"]["email"][0].to_string());
     assert_eq!(emails.collect::<std::collections::BTreeSet<_>>().len(), POSTS * ROWS, "each once");

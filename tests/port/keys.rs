@@ -55,7 +55,7 @@ fn keys_in_files_are_given_and_taken_back_and_what_is_no_key_changes_nothing() {
     until("the third reads", || read(address, "third-of-readers").status == 200);
     assert_eq!(read(address, "first-of-readers").refusal(), (401, "wrong_key".to_owned()));
     assert_eq!(read(address, "second-of-readers").status, 200);
-    // Of writers and of the admin likewise.
+    // Writers' keys and the admin's change likewise.
     fs::write(folder.join("write.txt"), "second-of-writers\n").expect("a file");
     until("the second writes", || write(address, "second-of-writers") == 200);
     assert_eq!(write(address, "first-of-writers"), 401);

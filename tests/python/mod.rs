@@ -38,7 +38,7 @@ pub fn imports(bin: &Path, import: &str) -> bool {
 /// # Panics
 /// Where they can't be had and must not be left out: in continuous integration.
 pub fn programs(name: &str, packages: &[&str], works: impl Fn(&Path) -> bool) -> Option<PathBuf> {
-    /// Of several tests one makes it, and the others wait.
+    /// One of several tests makes it, and the others wait.
     static MAKING: Mutex<()> = Mutex::new(());
     let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);

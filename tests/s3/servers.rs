@@ -143,7 +143,7 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Of a bucket, which is made.
+    /// A place in a bucket, which is made.
     pub fn of(server: &Server, bucket: &str) -> Self {
         let builder = || {
             object_store::aws::AmazonS3Builder::new()

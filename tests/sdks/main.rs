@@ -64,7 +64,7 @@ fn root() -> &'static Path {
 /// # Panics
 /// Where this must not be left out: in continuous integration.
 fn have(what: &str, works: impl Fn() -> bool, install: impl Fn() -> std::io::Result<bool>) -> bool {
-    /// Of several tests one installs, and the others wait: what is there in part is not there.
+    /// One of several tests installs, and the others wait: what is there in part is not there.
     static INSTALLING: Mutex<()> = Mutex::new(());
     let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
     if works() {

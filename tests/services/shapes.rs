@@ -112,7 +112,7 @@ fn maps_and_lists_are_the_same_in_every_output() {
         .collect();
     assert_eq!(of_topic, of_file, "the topic");
 
-    // Of posts the numbers have been read as doubles by the receiver.
+    // The receiver has read the numbers of posts as doubles.
     let posts = receiver.taken();
     let of_posts = posts.iter().flat_map(|post| &post.records).map(|record| {
         let value = &record["value"];

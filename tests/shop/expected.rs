@@ -25,7 +25,7 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// Of a definition whose topics are empty.
+    /// What is expected of a definition whose topics are empty.
     pub fn of(definition: &Path) -> Self {
         let plan =
             Arc::new(selfsame::internals::definition::load(definition).expect("a definition"));

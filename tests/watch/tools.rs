@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 /// # Panics
 /// Where this must not be left out: in continuous integration.
 pub fn tools() -> Option<PathBuf> {
-    /// Of several tests one unpacks, and the others wait.
+    /// One of several tests unpacks, and the others wait.
     static UNPACKING: Mutex<()> = Mutex::new(());
     let _unpacking = UNPACKING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prometheus");

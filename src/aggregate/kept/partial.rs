@@ -40,7 +40,7 @@ pub struct SumsByKey {
     nothing: Partial,
     /// None of them is nothing.
     by_key: BTreeMap<Datum, Partial>,
-    /// Of a person's, where the greatest are asked for.
+    /// What a person has, where the greatest are asked for.
     #[serde(skip)]
     ranks: KeyRanks,
 }

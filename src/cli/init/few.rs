@@ -36,7 +36,7 @@ pub fn take_kinds(
             let holds = || values.is_subset(&distinct(column(other)));
             !are_few(column(other)) && (are_called_alike(&other.2, &of.2) || holds())
         };
-        // Of browsers and devices one person may have many.
+        // One person may have many browsers and devices.
         let beside = known.iter().filter(|known| known.kind != IdentifierKind::Device);
         let beside = beside.flat_map(|known| known.from.iter().copied());
         let mut beside = beside.chain(people.iter().map(|(source, at, _)| (*source, *at)));

@@ -16,9 +16,9 @@ pub struct Guess {
     pub words: Vec<(String, &'static str)>,
     pub evidence: String,
     pub is_unsure: bool,
-    /// Of a text: what makes a number of it, in SQL.
+    /// Where it is a text: what makes a number of it, in SQL.
     pub read: Option<String>,
-    /// Of a text: what it is but for some values, where that is when something was.
+    /// Where it is a text: what it is but for some values, if it says when something was.
     pub nearly: Option<Box<Guess>>,
 }
 
@@ -85,7 +85,7 @@ impl ValueFit {
 }
 
 impl PartialFit {
-    /// Of so many values what most of them are, where these are instants: each row has to have its time.
+    /// What most of so many values are, where these are instants: each row has to have its time.
     pub fn into_time(self, all: usize) -> Option<Box<Guess>> {
         let held = grouped(self.held);
         let evidence = format!(

@@ -15,7 +15,7 @@ use super::sample::{SampledCell, SampledColumn, StoredType};
 use super::texts::shown;
 use super::{spoiled, times, words};
 
-/// Of so many hundredths of the values something has to hold, for it to be told where it does not hold of all.
+/// Something is told that does not hold of all values where it holds of so many hundredths of them.
 const MOST: usize = 90;
 
 pub fn guess(column: &SampledColumn, name: &str, format: Format) -> Guess {
@@ -111,7 +111,7 @@ fn of_texts(
     let is_text =
         |cell: &SampledCell| matches!(cell, SampledCell::Text(of) if !is_none(&of.as_str()));
     let is_text = format == Format::Json && column.values.iter().flatten().any(is_text);
-    let fits = [times::told(&told, name), numbers(&told, name, is_text)];
+    let fits = [times::fit(&told, name), numbers(&told, name, is_text)];
     let mut partly: Option<PartialFit> = None;
     for fit in fits {
         match fit {
@@ -123,7 +123,7 @@ fn of_texts(
         }
     }
     if let Some((example, read)) =
-        amounts::told(&told, &name_in_sql(name)).filter(|_| !is_code(name))
+        amounts::read_by(&told, &name_in_sql(name)).filter(|_| !is_code(name))
     {
         let hint = match amounts::is_in_parentheses(example) {
             true => ", of which those in parentheses are negative, as accountants write them",
@@ -197,7 +197,7 @@ fn as_stored(column: &SampledColumn, stored: &StoredType, name: &str) -> Guess {
         return Guess::new("text", evidence);
     }
     // Numbers that count from 1970.
-    if let ValueFit::All(guess) = times::told(&texts, name)
+    if let ValueFit::All(guess) = times::fit(&texts, name)
         && of == "integer"
     {
         return guess;
@@ -274,7 +274,7 @@ fn numbers(texts: &[&str], name: &str, is_text: bool) -> ValueFit {
         .fold((0, 2), |(whole, scale), (before, behind)| (whole.max(*before), scale.max(*behind)));
     let precision = (whole + scale).max(18);
     let guess = match scale > 9 || precision > 38 {
-        // Of texts no double is read.
+        // No double is read from texts.
         true if is_text => return ValueFit::None,
         true => Guess::new("number", "numbers".to_owned()),
         false => Guess::new(

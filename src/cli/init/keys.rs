@@ -16,7 +16,7 @@ use super::tally::{distinct, lacking};
 pub const PLAIN: [&str; 10] =
     ["id", "record_id", "pk", "nr", "nummer", "no", "number", "key", "uuid", "guid"];
 
-/// Of a hundred values so many are different at least, where rows are told apart by them.
+/// So many of a hundred values are different at least, where rows are told apart by them.
 const UNIQUE: usize = 85;
 /// And where of each of them several versions are there.
 const OF_VERSIONS: usize = 20;
@@ -35,7 +35,7 @@ enum KeyFitness {
 #[derive(Clone)]
 pub struct KeyCandidate {
     pub column: usize,
-    /// Of a hundred values so many are different.
+    /// So many of a hundred values are different.
     share: usize,
     fitness: KeyFitness,
     /// Whether it is somebody's id, and none of something that they did.

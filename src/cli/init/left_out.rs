@@ -13,7 +13,7 @@ impl LeftOut {
     }
 
     /// What of each was said.
-    pub fn told(&self) -> Vec<String> {
+    pub fn reasons(&self) -> Vec<String> {
         self.0.borrow().clone()
     }
 }

@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-/// Of a text so many bytes are looked at.
+/// So many bytes of a text are looked at.
 const BYTES: usize = 256 << 10;
 
 /// Bytes that stand for no letter in windows-1252.
@@ -53,14 +53,14 @@ fn wide(bytes: &[u8]) -> Option<(usize, &'static str)> {
     let score = |(name, usual): &(&'static str, std::ops::RangeInclusive<u8>)| {
         let encoding = Encoding::for_label(name.as_bytes())?;
         encoding.decode_without_bom_handling_and_without_replacement(bytes)?;
-        // Of Japanese some is in syllables.
+        // A part of what is Japanese is in syllables.
         if *name == "euc-jp" && letters(bytes, &(0xa4..=0xa5)).1 == 0 {
             return None;
         }
         let (all, used) = letters(bytes, usual);
         Some((used * 100 / all.max(1), *name))
     };
-    // Of equals the first is meant.
+    // The first of equals is meant.
     let all = WIDE.iter().rev().filter(|_| is_wide(bytes)).filter_map(score);
     all.max_by_key(|(share, _)| *share)
 }
@@ -82,7 +82,7 @@ fn script(bytes: &[u8]) -> Option<&'static str> {
         let share = usual * 100 / letters().count().max(1);
         (share >= FREQUENT).then_some((share, *name))
     };
-    // Of equals the first is meant.
+    // The first of equals is meant.
     let all = SCRIPTS.iter().rev().filter_map(score);
     all.max_by_key(|(share, _)| *share).map(|(_, name)| name)
 }

@@ -76,7 +76,7 @@ pub fn init(args: &InitArgs) -> CommandResult {
         Some(brokers) => {
             let left_out = LeftOut::default();
             let samples = of_topics(brokers, &args.files, &left_out)?;
-            draft::draft(&samples, folder, Some(brokers), &left_out.told())?
+            draft::draft(&samples, folder, Some(brokers), &left_out.reasons())?
         }
         None => of_files(&args.files, folder)?,
     };
@@ -110,7 +110,7 @@ fn of_files(files: &[PathBuf], folder: &Path) -> Result<String, String> {
                 "none of these files can be read: name files of JSON, CSV or Parquet".to_owned()
             );
         }
-        let yaml = draft::draft(&samples, folder, None, &left_out.told())?;
+        let yaml = draft::draft(&samples, folder, None, &left_out.reasons())?;
         let refused = refused(&yaml, folder)?;
         if refused.is_empty() {
             return Ok(yaml);

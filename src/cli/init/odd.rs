@@ -134,7 +134,7 @@ fn objects_on_several_lines(text: &str, name: &str) -> Option<String> {
     if !text.trim_start().starts_with('{') || serde_json::from_str::<Value>(first).is_ok() {
         return None;
     }
-    // Of what is long only the beginning is here.
+    // Where a text is long only its beginning is here.
     let whole = Deserializer::from_str(text).into_iter::<Value>().next()?.ok()?;
     let each = list_of_objects(&whole).map_or(".".to_owned(), |key| format!(".{key}[]"));
     Some(format!(

@@ -26,7 +26,7 @@ pub fn take_parties(
         for (number, source) in sources.iter().enumerate() {
             let columns = of.from.iter().filter(|(of, _)| *of == number).map(|(_, at)| *at);
             let mut columns: Vec<usize> = columns.collect();
-            // Of equals the first.
+            // The first of equals counts.
             columns.sort_by_key(|at| Reverse(distinct(&samples[number].columns[*at]).len()));
             let mut kept: Vec<usize> = Vec::new();
             for at in columns {

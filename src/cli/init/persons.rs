@@ -8,7 +8,7 @@ use super::people::{is_of_person, whose};
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind, are_counts};
 use super::sample::Sample;
 
-/// Of so many values one is shared at most where columns are one type by their names alone.
+/// At most one in so many values is shared where columns are one type by their names alone.
 const FEW: usize = 20;
 
 /// Columns that people are known by are one type where they share values, and where they share a name.

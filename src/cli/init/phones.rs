@@ -6,7 +6,7 @@ use super::people::is_people;
 use super::roles::{DraftIdentifier, DraftSource, IdentifierKind};
 use super::sample::Sample;
 
-/// Of the phones of such a source at least one in so many is that of somebody whom others name.
+/// At least one in so many of such a source's phones is that of somebody whom others name.
 const SHARED: usize = 5;
 
 /// Takes the phones away of sources that have nothing else, where other sources name people and have other phones: each

@@ -3,7 +3,7 @@
 /// So many lines above a header are looked for.
 const MOST: usize = 30;
 
-/// Of what begins with such lines, how many there are and what takes them away.
+/// How many such lines a text begins with, and what takes them away.
 pub fn told(text: &str, name: &str) -> Option<String> {
     let (above, header) = lines_above(text)?;
     let lines = if above == 1 { "line stands" } else { "lines stand" };

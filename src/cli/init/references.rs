@@ -9,7 +9,7 @@ use super::tally::distinct;
 
 /// So many rows of people have one value of it, at least, on average.
 const ROWS: usize = 3;
-/// Of fewer rows nothing is said.
+/// Nothing is said of fewer rows.
 const LEAST: usize = 10;
 
 /// Takes identifiers away that many people have who have ids of their own: they would make one person of all. What is said

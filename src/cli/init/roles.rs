@@ -78,7 +78,7 @@ pub struct DraftIdentifier {
     pub has_space: bool,
     /// Where some have zeros before them without which others have the same: one of those.
     pub zeros: Option<String>,
-    /// Of addresses: whether some values are none.
+    /// Where they are addresses: whether some values are none.
     pub has_others: bool,
     /// Patterns of values that stand for nobody.
     pub ignored: Vec<String>,
@@ -121,7 +121,7 @@ pub fn source(
     };
     let is_records = is_records && key.is_some();
     let (mut key, mut no_key) = (key, None);
-    // Of somebody there are many rows that happened, each of which is one.
+    // Many rows that happened are somebody's, and each of them is one.
     if let Some(of) = key.take_if(|of| !is_records && of.is_persons) {
         no_key =
             Some(format!("{} says whose a row is, and not which one it is", fields[of.column].0));

@@ -27,7 +27,7 @@ pub fn delimiter_of(text: &str) -> u8 {
         let first = counts.first().copied().unwrap_or(1);
         (counts.iter().filter(|count| **count == first && first > 1).count(), first)
     };
-    // Of equals the first is meant.
+    // The first of equals is meant.
     let all = [b',', b';', b'\t', b'|'];
     all.into_iter().rev().max_by_key(|delimiter| score(*delimiter)).unwrap_or(b',')
 }
@@ -78,7 +78,7 @@ pub fn is_header(first: &StringRecord, rest: &[StringRecord]) -> bool {
         match above {
             CellShape::Other => names += usize::from(is_unlike && !words::is_none(cell)),
             CellShape::Number | CellShape::Email | CellShape::Long => {
-                // Of nothing a number or an address is a value, as in a table of one line.
+                // Where nothing is below, a number or an address is a value, as in a table of one line.
                 let is_value = alike * 2 > all || all == 0 && above != CellShape::Long;
                 values += usize::from(is_value);
                 names += usize::from(is_unlike && !is_value);

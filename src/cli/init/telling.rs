@@ -11,7 +11,7 @@ use super::roles::{DraftIdentifier, DraftSource};
 use super::sample::{Sample, SampledCell, SampledColumn};
 use super::tally::distinct;
 
-/// Of a source so many amounts are summed, and of so many columns the newest value is told.
+/// So many amounts of a source are summed, and so many columns' newest values are told.
 const AMOUNTS: usize = 2;
 const NEWEST: usize = 4;
 

@@ -66,8 +66,8 @@ impl Signs {
     }
 }
 
-/// Of some texts the one with the most digits, where each of them is a whole number, and those that are long have a point before
-/// each three digits.
+/// The one of some texts that has the most digits, where each of them is a whole number, and those that are long have a
+/// point before each three digits.
 fn thousands(column: &SampledColumn) -> Option<&str> {
     let is_text = |cell: &SampledCell| matches!(cell, SampledCell::Text(_));
     let texts = || column.texts().filter(|text| !text.trim().is_empty() && !words::is_none(text));

@@ -63,7 +63,7 @@ struct Candidate {
 }
 
 /// What values that are times are read by; of the formats that read all of them the first.
-pub fn told(texts: &[&str], name: &str) -> ValueFit {
+pub fn fit(texts: &[&str], name: &str) -> ValueFit {
     let is_named = says_when(name);
     let counted = |low: f64| texts.iter().filter(|text| counts(text, low)).count();
     let most = |(_, low): &(&str, f64)| counted(*low) * 10 >= texts.len() * 9;
@@ -183,7 +183,7 @@ fn in_turn(candidates: &[Candidate]) -> Vec<&Candidate> {
         };
         let is_rival = |of: &&Candidate| chosen.iter().any(|by| are_rivals(by.format, of.format));
         let others = candidates.iter().filter(|of| !is_rival(of));
-        // Of equals the first.
+        // The first of equals counts.
         let best = others.rev().max_by_key(more).filter(|of| more(of) > 0);
         let Some(best) = best else { break };
         chosen.push(best);
@@ -258,7 +258,7 @@ mod tests {
 
     /// Type and formats, where all values are read.
     fn drafted(texts: &[&str]) -> Option<(String, Vec<String>, bool)> {
-        match told(texts, "created_at") {
+        match fit(texts, "created_at") {
             ValueFit::All(of) => Some((of.data_type, of.formats, of.is_local)),
             _ => None,
         }
@@ -329,7 +329,7 @@ mod tests {
 
     #[test]
     fn days_that_may_be_months_are_told_with_both_formats() {
-        let said = |texts: &[&str]| match told(texts, "ordered_on") {
+        let said = |texts: &[&str]| match fit(texts, "ordered_on") {
             ValueFit::All(of) => of.evidence,
             _ => panic!("{texts:?}"),
         };
@@ -343,8 +343,8 @@ mod tests {
 
     #[test]
     fn numbers_with_points_are_days_by_their_name_alone() {
-        assert!(matches!(told(&["1.2.10", "10.12.13"], "version"), ValueFit::None));
-        assert!(matches!(told(&["20180901"], "number"), ValueFit::None));
-        assert!(matches!(told(&["20180901122900"], "number"), ValueFit::None));
+        assert!(matches!(fit(&["1.2.10", "10.12.13"], "version"), ValueFit::None));
+        assert!(matches!(fit(&["20180901"], "number"), ValueFit::None));
+        assert!(matches!(fit(&["20180901122900"], "number"), ValueFit::None));
     }
 }

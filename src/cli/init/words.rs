@@ -36,7 +36,7 @@ pub fn is_nobody(text: &str) -> bool {
 /// need no meaning that the decoder of cells knows itself.
 pub fn truths<'a>(texts: &[&'a str], is_cell: bool) -> Option<Vec<(&'a str, &'static str)>> {
     let distinct: BTreeSet<&str> = texts.iter().copied().collect();
-    // Of letters there are two, each small or large.
+    // There are two letters, each small or large.
     if distinct.len() > 6 {
         return None;
     }

@@ -40,7 +40,7 @@ impl Samples {
         total(self.all(name).map(|(_, value)| value))
     }
 
-    /// Of one series; 0 where there is none.
+    /// The value of one series; 0 where there is none.
     pub fn get(&self, name: &str, labels: &str) -> f64 {
         self.by_name.get(name).and_then(|all| all.get(labels)).copied().unwrap_or_default()
     }

@@ -1,7 +1,7 @@
 //! Wanted values of a row of JSON, found in one walk over its bytes.
 //!
 //! It takes only what is beyond doubt: objects whose keys have no escapes, and paths that meet what they expect.
-//! Of everything else, and of all that is no JSON, it says nothing: serde_json reads that, and tells what is wrong.
+//! Everything else, and all that is no JSON, it leaves alone: serde_json reads that, and tells what is wrong.
 
 use super::super::path::{PathNode, WantedName};
 
@@ -63,8 +63,8 @@ impl<'row> Scan<'row> {
         if self.ends(end) {
             return Some(());
         }
-        // Of a list, the item's number. Of an object, the place behind the key that was found last: rows of a source tend
-        // to have their keys in one order.
+        // In a list, the item's number. In an object, the place behind the key that was found last: rows of a source
+        // tend to have their keys in one order.
         let mut next = 0;
         loop {
             self.pass_space();
@@ -123,7 +123,7 @@ impl<'row> Scan<'row> {
         if node.is_leaf() {
             self.skip()?;
         } else {
-            // Of a key that comes twice the last counts.
+            // Where a key comes twice the last counts.
             node.below.iter().for_each(|field| values[*field] = None);
             let (of_objects, of_lists) = (!node.children.is_empty(), !node.items.is_empty());
             match self.byte()? {

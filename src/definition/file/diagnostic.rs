@@ -1,4 +1,5 @@
 //! What is wrong with a definition, where, and what would be right.
+#![deny(missing_docs)]
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub struct Diagnostics {
 impl std::error::Error for Diagnostics {}
 
 impl Diagnostics {
+    /// What was found in a definition's text, which is shown beside it. It is put in order, and told once.
     pub fn new(path: &Path, text: &str, mut found: Vec<Diagnostic>) -> Self {
         found.sort();
         found.dedup();
@@ -39,6 +41,7 @@ impl Diagnostics {
         Diagnostics { path: path.to_owned(), lines, found }
     }
 
+    /// Each that was found, in the order of the file.
     pub fn found(&self) -> &[Diagnostic] {
         &self.found
     }

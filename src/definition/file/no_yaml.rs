@@ -6,8 +6,8 @@ use super::unquoted::is_yaml_up_to;
 /// How many lines before a mistake the one may stand that makes it.
 const NEAR: usize = 5;
 
-/// Of a file that is no YAML from a place on, the line there or before whose name lacks its colon, or the space behind it:
-/// that with which the file is YAML further on.
+/// The line whose name lacks its colon, or the space behind it, in a file that is no YAML from a place on: the one
+/// there or before with which the file is YAML further on.
 pub fn without_colon(shown: &[Vec<char>], at: Place) -> Option<Diagnostic> {
     let first = at.line.saturating_sub(NEAR).max(1);
     (first..=at.line.min(shown.len())).rev().find_map(|number| {

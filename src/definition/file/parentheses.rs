@@ -117,7 +117,7 @@ impl ShownFile {
     }
 }
 
-/// Of the characters that are for private use, the first of as many as are needed that the text does not have.
+/// The first of as many characters as are needed that are for private use, and that the text does not have.
 fn unused(text: &str) -> Option<u32> {
     let needed = YAMLS.len() as u32;
     let mut all = (0xe000..0xf8ff - needed).step_by(YAMLS.len());

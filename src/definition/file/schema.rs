@@ -56,6 +56,7 @@ fn shape(shape: &Shape) -> Value {
         Shape::Count => json!({
             "type": ["integer", "string"],
             "minimum": 1,
+            "maximum": u32::MAX,
             "pattern": format!("^[0-9]*[1-9][0-9]*$|{VARIABLE}"),
         }),
         Shape::Choice(words) => {

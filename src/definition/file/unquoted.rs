@@ -16,8 +16,8 @@ struct Unquoted {
     why: String,
 }
 
-/// Of a file that is no YAML from a place on, the text that is at fault: that with which in quotes the file is YAML, or is
-/// so furthest. `shown`: its lines as YAML is shown them.
+/// The text that is at fault in a file that is no YAML from a place on: that with which in quotes the file is YAML, or
+/// is so furthest. `shown`: its lines as YAML is shown them.
 pub fn at_fault(lines: &[Vec<char>], shown: &[Vec<char>], at: Place) -> Option<Diagnostic> {
     if lines.iter().map(|line| line.len() + 1).sum::<usize>() > LONGEST_FILE {
         return None;

@@ -1,11 +1,10 @@
 //! Files of outputs whose names say that they are written otherwise than they are.
 
-use crate::plan::{Destination, Format, Output};
+use crate::plan::{Format, Output};
 
 /// What is wrong with the name of an output's file, if its ending is that of another format.
 pub fn told(output: &Output) -> Option<String> {
-    let Destination::File { path } = &output.target else { return None };
-    let name = path.file_name()?.to_str()?;
+    let name = output.target.file()?.file_name()?.to_str()?;
     let lower = name.to_lowercase();
     // Behind the ending there may be one that says how it is compressed.
     let is_named =

@@ -60,7 +60,7 @@ pub fn sum(schema: &DFSchema, side: &Expr) -> Option<SumTerms> {
     {
         return sum(schema, of);
     }
-    // Of numbers it may overflow, or round.
+    // A sum of numbers may overflow, or round.
     let operands = match side {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => Some((&**left, *op, &**right)),
         other => calendar::operands(other),

@@ -1,6 +1,7 @@
 //! Objects of the definition file, read field by field; every mistake is noted, none stops the reading.
 
 use std::collections::HashSet;
+use std::num::IntErrorKind;
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Schema};
@@ -264,13 +265,11 @@ impl<'a> Object<'a> {
     }
 
     pub fn duration(&self, context: &mut ReadContext, name: &str) -> Option<Duration> {
-        let (text, place) = self.text(context, name)?;
-        let duration = parse_duration(&text);
-        duration
-            .map_err(|wrong| {
-                context.complain(place, format!("'{name}' of {}: '{text}' {wrong}", self.what));
-            })
-            .ok()
+        let kind = format!("a duration, as in {name}: 30 days");
+        let (node, what) = (self.get(name)?, format!("'{name}' of {}", self.what));
+        let text = scalar(context, &what, &kind, node)?;
+        let wrong = |wrong| context.complain(node.place, format!("{what}: '{text}' {wrong}"));
+        parse_duration(text).map_err(wrong).ok()
     }
 
     /// A duration within which something may be: one of nothing has nothing in it.
@@ -290,18 +289,18 @@ impl<'a> Object<'a> {
 
     /// A whole number from 1.
     pub fn count(&self, context: &mut ReadContext, name: &str) -> Option<u32> {
-        let (text, place) = self.text(context, name)?;
-        match text.parse() {
-            Ok(count @ 1..) => Some(count),
-            _ => {
-                let what = &self.what;
-                let message = format!(
-                    "'{name}' of {what}: '{text}' is no whole number from 1, as in {name}: 5"
-                );
-                context.complain(place, message);
-                None
+        let kind = format!("a whole number from 1, as in {name}: 5");
+        let (node, what) = (self.get(name)?, format!("'{name}' of {}", self.what));
+        let text = scalar(context, &what, &kind, node)?;
+        let wrong = match text.parse() {
+            Ok(count @ 1..) => return Some(count),
+            Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
+                format!("{what}: '{text}' is too large: it is {} at most", u32::MAX)
             }
-        }
+            _ => format!("{what}: '{text}' is no whole number from 1, as in {name}: 5"),
+        };
+        context.complain(node.place, wrong);
+        None
     }
 
     pub fn choice(&self, context: &mut ReadContext, name: &str, known: &[&str]) -> Option<String> {
@@ -341,11 +340,21 @@ fn map<'a>(
 }
 
 pub fn text(context: &mut ReadContext, what: &str, node: &YamlNode) -> Option<String> {
+    scalar(context, what, "a text", node).map(str::to_owned)
+}
+
+/// What is written where something of a kind stands, which is one word or more: no list, no mapping, and not nothing.
+fn scalar<'a>(
+    context: &mut ReadContext,
+    what: &str,
+    kind: &str,
+    node: &'a YamlNode,
+) -> Option<&'a str> {
     match &node.value {
-        YamlValue::Scalar { text, .. } if !node.is_null() => Some(text.clone()),
+        YamlValue::Scalar { text, .. } if !node.is_null() => Some(text),
         YamlValue::Unset => None,
         _ => {
-            context.complain(node.place, format!("{what} is a text, found {}", node.found()));
+            context.complain(node.place, format!("{what} is {kind}, found {}", node.found()));
             None
         }
     }

@@ -165,8 +165,10 @@ fn check_single(context: &mut ReadContext, known: &[DeclaredSource], objects: &[
         let Some(connector) = connector.filter(|of| of.is_single()) else { continue };
         let shown = connector.to_string();
         if let Some((_, first)) = single.iter().find(|(of, _)| *of == shown) {
-            let message =
-                format!("{} reads {shown}, as source '{first}' does: one source can", object.what);
+            let message = format!(
+                "{} reads {shown}, as source '{first}' does: one source can read it",
+                object.what
+            );
             let named = CONNECTORS.iter().filter_map(|of| of.said.as_ref());
             let mut named = named.filter(|said| object.get(said.field).is_some());
             let place = named.next().map_or(object.place, |said| object.place_of(said.field));

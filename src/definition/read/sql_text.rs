@@ -25,7 +25,7 @@ impl SqlText {
             YamlValue::Scalar { places, .. } => places.clone(),
             _ => Vec::new(),
         };
-        // Of a block, its first word.
+        // A block stands where its first word does.
         let place = places.first().copied().unwrap_or(node.place);
         SqlText { text, place, places, what }
     }

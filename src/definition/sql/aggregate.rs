@@ -25,6 +25,7 @@ use crate::aggregate::{
     ADD_UP, CallForm, Called, Function, MOST_VALUES, Typed, ValueShare, list_of, map_of,
     parts_of_pair, with_sum,
 };
+use crate::plan::failure::STAR_ALONE;
 
 /// An aggregate as it stands in an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,7 +67,7 @@ pub fn types(
     match (called.types)(argument) {
         Ok(Typed { argument, output }) => Ok((Some(argument), output)),
         Err(wanted) => {
-            // Of pairs it is the values that are added up.
+            // The values of pairs are what is added up.
             let (name, found) = match (function, parts_of_pair(argument)) {
                 (Function::ByKey { of }, Some((_, value))) => (ADD_UP[of as usize], value),
                 (Function::TopBySum(_) | Function::ModeBySum, Some((_, value))) => ("sum", value),
@@ -169,6 +170,9 @@ fn call(function: &AggregateFunction) -> Result<AggregateCall, SqlError> {
         _ => (function, args),
     };
     let of_rows = form == CallForm::EachOrRows;
+    if arguments.iter().chain(&weight).any(is_wildcard) && !(of_rows && arguments.len() == 1) {
+        return Err(SqlError::new(STAR_ALONE));
+    }
     let argument = match arguments {
         [] if of_rows => None,
         [] => return Err(SqlError::new(format!("{name} takes an argument"))),
@@ -243,21 +247,28 @@ fn meant(name: &str, distinct: bool) -> Result<(Function, CallForm), SqlError> {
         )));
     }
     let all = Function::all().into_iter().filter_map(Function::called);
-    let distinct = all.filter(|called| called.form == CallForm::Distinct);
-    let mut distinct: Vec<String> =
-        distinct.map(|called| format!("{}(distinct …)", called.name())).collect();
+    let is_distinct = |form| matches!(form, CallForm::Distinct | CallForm::Either);
+    let distinct = all.filter(|called| is_distinct(called.form));
+    let mut distinct: Vec<&str> = distinct.map(|called| called.name()).collect();
     let last = distinct.pop().unwrap_or_default();
     let others = distinct.join(", ");
-    Err(SqlError::new(format!("{name}(distinct …) is not available: only {others} and {last} are")))
+    Err(SqlError::new(format!(
+        "{name}(distinct …) is not available: {others} and {last} take distinct values, as in \
+         count(distinct category)"
+    )))
 }
 
 fn counts_rows(argument: &Expr) -> bool {
     match argument {
-        #[expect(deprecated)]
-        Expr::Wildcard { .. } => true,
         Expr::Literal(value, _) => !value.is_null(),
-        _ => false,
+        other => is_wildcard(other),
     }
+}
+
+fn is_wildcard(argument: &Expr) -> bool {
+    #[expect(deprecated)]
+    let is_wildcard = matches!(argument, Expr::Wildcard { .. });
+    is_wildcard
 }
 
 /// How many values are asked for.

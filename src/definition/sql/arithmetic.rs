@@ -56,7 +56,7 @@ pub fn with_quotient(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>>
     let Expr::BinaryExpr(BinaryExpr { left, op: Operator::Divide, right }) = &part else {
         return Ok(Transformed::no(part));
     };
-    // Of others the planner says what is wrong.
+    // What is wrong with other operands the planner says.
     let (Ok(one), Ok(other)) = (left.get_type(schema), right.get_type(schema)) else {
         return Ok(Transformed::no(part));
     };

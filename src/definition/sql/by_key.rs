@@ -7,6 +7,7 @@ use datafusion_sql::sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace};
 
 use super::mistake::SqlError;
 use super::pair::BY;
+use crate::plan::failure::STAR_ALONE;
 
 /// The tokens of an expression with each `by` put into its call.
 pub fn put_into_calls(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, SqlError> {
@@ -19,6 +20,8 @@ pub fn put_into_calls(mut tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpa
 /// Where a `by` stands, and the call before it.
 struct KeyedCall {
     by: usize,
+    /// Whether it counts, and so takes rows as well as values.
+    counts: bool,
     /// The call's parentheses.
     open: usize,
     close: usize,
@@ -39,11 +42,12 @@ impl KeyedCall {
         }
         let is_call = matches!(&tokens[name].token, Token::Word(_));
         let is_group = is_word(&tokens[name].token, "group");
-        (is_call && !is_group).then_some(KeyedCall { by, open, close })
+        let counts = is_word(&tokens[name].token, "count");
+        (is_call && !is_group).then_some(KeyedCall { by, counts, open, close })
     }
 
     fn put(self, tokens: Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, SqlError> {
-        let KeyedCall { by, open, close } = self;
+        let KeyedCall { by, counts, open, close } = self;
         let span = tokens[by].span;
         let Some((first, end)) = key(&tokens, by) else {
             let message = "what stands behind 'by' is a column, a call, or SQL in parentheses, as in sum(amount) by \
@@ -67,8 +71,12 @@ impl KeyedCall {
         put.extend_from_slice(&tokens[first..end]);
         put.push(token(Token::Comma));
         let value = &tokens[inside..close];
-        // Of the rows themselves, each is a value.
+        // Each of the rows themselves is a value.
         match value.iter().find(|of| !is_space(&of.token)) {
+            Some(TokenWithSpan { token: Token::Mul, span }) if !counts => {
+                let at = Some((span.start.line, span.start.column));
+                return Err(SqlError { at, ..SqlError::new(STAR_ALONE) });
+            }
             Some(TokenWithSpan { token: Token::Mul, .. }) => {
                 put.push(token(Token::make_word("true", None)));
             }

@@ -29,20 +29,20 @@ pub fn coerced(
     schema: &DFSchema,
     timestamp: &DataType,
 ) -> Result<Expr, SqlError> {
-    let meeting = Meeting { schema, timestamp };
+    let coercion = Coercion { schema, timestamp };
     let met = expression.transform_up(|mut expression| {
-        meeting.within(&mut expression);
+        coercion.within(&mut expression);
         Ok(Transformed::yes(expression))
     })?;
     Ok(met.data)
 }
 
-struct Meeting<'a> {
+struct Coercion<'a> {
     schema: &'a DFSchema,
     timestamp: &'a DataType,
 }
 
-impl Meeting<'_> {
+impl Coercion<'_> {
     fn within(&self, expression: &mut Expr) {
         match expression {
             Expr::BinaryExpr(BinaryExpr { left, op, right }) if is_comparison(*op) => {

@@ -88,7 +88,7 @@ fn calls(name: &str) -> Vec<String> {
         ["s, s, s, s", "s, s, n, s", "s, s, n, n", "s, s, s, 'g'", "l, n, n, n"]
             .map(|of| format!("{name}({of})")),
     );
-    // Of what no column has.
+    // Calls with what no column has.
     calls.extend(
         match name {
             "array_replace_n" => vec!["array_replace_n(l, s, s, n)"],
@@ -238,7 +238,7 @@ fn what_would_make_or_take_too_much_is_told_before_it_does() {
     for call in [
         "repeat(s, 26)",
         "lpad(s, 1000000, 'xyz')",
-        // Of a null nothing is made, however long it would be.
+        // A null makes nothing, however long it would be.
         "lpad(s, n, nullif(s, s))",
         "rpad(nullif(s, s), n)",
         "lpad(nullif(s, s), 1000000000000)",

@@ -29,7 +29,7 @@ impl InPortions<u8, (Tick, u8)> for Portions {
         self.told = self.behind.borrow().len();
     }
 
-    fn tell(&mut self, out: &mut Batch<(Tick, u8)>) -> bool {
+    fn emit(&mut self, out: &mut Batch<(Tick, u8)>) -> bool {
         let have_come = self.told <= self.behind.borrow().len();
         assert!(have_come, "what was told before has come before more is told");
         let portion: Vec<_> = self.waiting.drain(..self.most.min(self.waiting.len())).collect();

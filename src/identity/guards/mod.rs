@@ -93,7 +93,7 @@ impl Guards {
     }
 
     /// Adds what stands between the identifiers of a set, of which all neighbours are in it.
-    pub(super) fn add_bonds(
+    pub(super) fn add_links(
         &self,
         sums: &mut Sums,
         near: IdentifierHash,

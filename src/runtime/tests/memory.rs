@@ -237,7 +237,7 @@ fn memory_comes_back_near_its_start_however_often_a_record_makes_events_count() 
             })
         });
         run.step(0, visits);
-        // Of every fifth pair that a device makes one: they are parted, and one is made another's.
+        // Every fifth pair that a device makes one is looked at: they are parted, and one is made another's.
         let rulings = |gone: bool| {
             (0..PEOPLE / 5).map(move |ruling| {
                 let (one, verdict) = (10 * (ruling / 2), ["different", "same"][ruling % 2]);

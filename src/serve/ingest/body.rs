@@ -101,7 +101,7 @@ mod tests {
                 all.push(looked_at().await);
                 assert_eq!(ingest.turns.available_permits(), left);
             }
-            // Of those that nobody has taken in, none keeps another body from being looked at.
+            // No body that nobody has taken in keeps another one from being looked at.
             let posted: Vec<_> = all
                 .into_iter()
                 .map(|(rows, turn)| Box::pin(ingest.post(0, rows, Some(turn))))

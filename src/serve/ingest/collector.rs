@@ -75,7 +75,7 @@ pub fn router(ingest: &Arc<Ingest>) -> Router {
 
 /// What is told on these routes, whoever tells it: in the words of Segment's API, and to pages from anywhere. A shop's are
 /// served from elsewhere; what they send is no secret, and nothing is read here.
-pub fn told(router: Router) -> Router {
+pub fn in_words_of_segment(router: Router) -> Router {
     let pages = CorsLayer::new()
         .allow_origin(Any)
         .allow_headers(ALLOWED_HEADERS)

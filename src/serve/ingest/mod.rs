@@ -158,7 +158,7 @@ pub fn router(
     pages: impl FnOnce(Router) -> Router,
 ) -> Router {
     let rows = pages(guarded(trusted(rows::router(ingest))));
-    rows.merge(collector::told(guarded(collector::router(ingest))))
+    rows.merge(collector::in_words_of_segment(guarded(collector::router(ingest))))
 }
 
 /// Where there are no keys, everyone may write: the key names the source, if it is one's name, and otherwise there has

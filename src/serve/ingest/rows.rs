@@ -73,13 +73,13 @@ async fn taken(
     let (rows, turn) = rows.await?;
     let all = rows.len();
     let taken = ingest.post(source, rows, Some(turn)).await?;
-    let told: Vec<Value> = taken.rejected.iter().take(TOLD).map(told).collect();
+    let told: Vec<Value> = taken.rejected.iter().take(TOLD).map(rejection).collect();
     let rejected = taken.rejected.len();
     let answer = json!({"accepted": all - rejected, "rejected": rejected, "rejects": told});
     Ok(taken.answer(Json(answer)))
 }
 
 /// A rejected row by its place in what was posted, from 0.
-fn told(row: &RejectedRow) -> Value {
+fn rejection(row: &RejectedRow) -> Value {
     json!({"row": row.offset, "reasons": row.reasons})
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::serve::denial::Denial;
 use crate::serve::server::Client;
 
-/// Of `@segment/analytics-next`, whose `cdnURL` is this host. Without settings of its own it sends where its
-/// `integrations` say: a page that is served over TLS sends over TLS.
+/// The settings of `@segment/analytics-next`, whose `cdnURL` is this host. Without settings of its own it sends where
+/// its `integrations` say: a page that is served over TLS sends over TLS.
 pub async fn of_segment(
     key: Result<Path<String>, PathRejection>,
     client: Option<Extension<Client>>,
@@ -47,7 +47,7 @@ pub struct Asked {
     write_key: String,
 }
 
-/// Of `@rudderstack/analytics-js`, whose `configUrl` is this host.
+/// The settings of `@rudderstack/analytics-js`, whose `configUrl` is this host.
 pub async fn of_rudderstack(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<Value>, Denial> {

@@ -91,7 +91,7 @@ mod tests {
             }
             row.push('\n');
             let expected: Vec<CellText> = texts.iter().map(|text| text.as_deref().map(Cow::from)).collect();
-            // Of a row that is cut off it is said that more is to come.
+            // Where a row is cut off it is said that more is to come.
             for cut in 0..row.len() {
                 prop_assert_eq!(cells(&row.as_bytes()[..cut]).unwrap(), None, "{}", &row[..row.floor_char_boundary(cut)]);
             }

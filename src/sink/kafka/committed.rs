@@ -79,7 +79,7 @@ impl<'a> CommittedTopics<'a> {
         let found = self.bounds(topic)?;
         let reading = consumer(self.kafka, isolation)?;
         if isolation == Isolation::Committed {
-            settle(&reading, self.kafka, topic, &found)?;
+            wait_for_transactions(&reading, self.kafka, topic, &found)?;
         }
         let mut assignment = TopicPartitionList::new();
         let mut open = BTreeSet::new();
@@ -154,7 +154,7 @@ fn bounds(asking: &BaseConsumer, kafka: &Kafka, topic: &str) -> Result<TopicBoun
 }
 
 /// Waits until no transaction is open before an end that was found.
-fn settle(
+fn wait_for_transactions(
     committed: &BaseConsumer,
     kafka: &Kafka,
     topic: &str,

@@ -23,7 +23,7 @@ use crate::console::counted;
 use crate::plan::{Plan, Publish};
 
 /// What topics of outputs hold by now, whoever writes them.
-pub fn look_ahead(
+pub fn read_topics_ahead(
     plan: &Plan,
     names: &Catalog,
     durable: &DurableOutputs,

@@ -35,7 +35,7 @@ use crate::plan::Publish;
 use crate::time::Tick;
 use acknowledged::{Acknowledging, ProducerFeeder, take_acknowledgements};
 use batch::{TopicBatch, spawn};
-pub use held_topic::look_ahead;
+pub use held_topic::read_topics_ahead;
 use messages::Examiner;
 pub use messages::read_message;
 use spread::KeySpread;

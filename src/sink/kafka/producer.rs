@@ -123,7 +123,7 @@ impl CommittingProducer {
     }
 
     /// Waits until all that was sent is acknowledged, or until nobody wants it any more.
-    pub fn settle(&self, is_wanted: impl Fn() -> bool) -> Result<(), Broken> {
+    pub fn wait_for_deliveries(&self, is_wanted: impl Fn() -> bool) -> Result<(), Broken> {
         let mut state = self.deliveries.state.lock().expect("no one panics with it");
         while state.under_way > 0 && state.failed.is_none() {
             if !is_wanted() {

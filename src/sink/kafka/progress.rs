@@ -31,7 +31,7 @@ pub struct ProgressRecord {
     pub run: String,
     pub process: usize,
     pub processes: usize,
-    /// Of each process.
+    /// How many workers each process has.
     pub workers: usize,
     /// All of ticks up to this one is committed, and of no later one; null while it is not known what the topics
     /// hold.

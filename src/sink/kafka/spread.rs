@@ -123,7 +123,7 @@ pub struct KeyPlaces {
 }
 
 impl KeyPlaces {
-    /// Of a topic of which it is told, or not, how its keys lie.
+    /// How the keys of a topic lie, of which that is told or not.
     pub fn new(told: Option<KeySpread>, first: KeySpread) -> Self {
         let fewer =
             (1..=first.partitions).rev().map(|partitions| KeySpread { partitions, ..first });

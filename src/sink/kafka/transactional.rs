@@ -69,7 +69,7 @@ pub struct TickCommitter {
 
 impl TickCommitter {
     pub fn run(mut self, encoded: &Receiver<EncodedBatch>) {
-        let allowed = self.durable.committable.told();
+        let allowed = self.durable.committable.watch();
         let mut last = Instant::now().checked_sub(self.kafka.commit_every);
         loop {
             let rest = last.map_or(Duration::ZERO, |last| {
@@ -142,7 +142,7 @@ impl TickCommitter {
         }
         let Some(tick) = self.pending.sent.filter(|_| is_due) else { return Ok(false) };
         let began = Instant::now();
-        self.settle()?;
+        self.wait_for_deliveries()?;
         fault::point("records sent");
         let settled = began.elapsed();
         for (topic, ends) in self.producer.ends() {
@@ -160,7 +160,7 @@ impl TickCommitter {
             before: self.before.beyond(tick),
             ..self.progress.clone()
         };
-        self.tell(&told)?;
+        self.write_progress(&told)?;
         fault::point("progress sent");
         let has_told = began.elapsed();
         self.producer.commit()?;
@@ -178,19 +178,19 @@ impl TickCommitter {
         Ok(true)
     }
 
-    fn settle(&self) -> Result<(), Broken> {
-        self.producer.settle(|| !self.is_over.load(Ordering::Acquire))
+    fn wait_for_deliveries(&self) -> Result<(), Broken> {
+        self.producer.wait_for_deliveries(|| !self.is_over.load(Ordering::Acquire))
     }
 
     /// Tells a progress, in the transaction that is open.
-    fn tell(&mut self, progress: &ProgressRecord) -> Result<(), Broken> {
+    fn write_progress(&mut self, progress: &ProgressRecord) -> Result<(), Broken> {
         let message = EncodedMessage {
             key: progress.process.to_string(),
             value: Some(serde_json::to_vec(progress).expect("it is plain")),
             merged_into: None,
         };
         self.producer.send(self.topics.len(), (&self.progress_topic, 0), &message)?;
-        self.settle()
+        self.wait_for_deliveries()
     }
 
     /// A progress has been committed, and all that it tells of with it.
@@ -322,7 +322,7 @@ impl TickCommitter {
             let message = EncodedMessage { key: process.to_string(), ..EncodedMessage::default() };
             self.producer.send(self.topics.len(), (&self.progress_topic, 0), &message)?;
         }
-        self.tell(&self.progress.clone())?;
+        self.write_progress(&self.progress.clone())?;
         self.producer.commit()?;
         fault::point("claimed");
         Ok(())

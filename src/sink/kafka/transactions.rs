@@ -111,7 +111,7 @@ pub fn start(
         TopicsStanding::Known(shares) => {
             spreads = lying(topics, &firsts, told);
             opening.committed.extend(shares.ticks());
-            // Of some keys later ticks may be held, too.
+            // Later ticks of some keys may be held, too.
             let least = shares.least();
             topics.iter().for_each(|topic| {
                 opening.holds(&plan.outputs[usize::from(topic.output)].name, least)

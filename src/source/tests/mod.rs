@@ -137,7 +137,7 @@ impl Reading {
     }
 }
 
-/// Of a line of JSON, or of CSV where the column is given.
+/// The id in a line of JSON, or of CSV where the column is given.
 fn id(line: &str, column: Option<usize>) -> Option<String> {
     if let Some(column) = column {
         return Some(line.trim_end().split(',').nth(column)?.to_owned());

@@ -88,7 +88,7 @@ fn ids(payload: &Payload) -> Vec<String> {
         Payload::Lines { bytes, header, .. } => {
             let text = std::str::from_utf8(bytes).expect("UTF-8");
             let column = header.as_ref().map(|_| 1);
-            // Of a row of CSV in two lines the second one has the id.
+            // Where a row of CSV has two lines, the second one has the id.
             text.lines().filter_map(|line| id(line, column)).filter(|id| !id.is_empty()).collect()
         }
         Payload::Rows { batch, first_row, .. } => {
@@ -177,7 +177,7 @@ proptest! {
         let mut held = run.read(usize::MAX);
         if !follows.1 {
             let read: u64 = held.iter().filter_map(|(reached, _)| reached.as_ref()).map(length).sum();
-            // Of headers alone no chunk tells.
+            // No chunk tells of headers alone.
             let headers = 5 * folder.files.len() as u64;
             prop_assert!(read <= bytes && bytes <= read + headers, "{read} of {bytes}");
         }
@@ -196,7 +196,7 @@ proptest! {
         for (id, times) in &grown {
             let read = taken.get(id).copied().unwrap_or_default();
             let is_loose = folder.loose.contains(*id);
-            // Of a file and its copy they are taken once where the file was cut off.
+            // Where a file was cut off, it and its copy are taken once.
             let is_right = if is_loose { read >= 1 } else { read == *times };
             prop_assert!(is_right, "{id:.9} was taken {read} times and not {times}");
         }

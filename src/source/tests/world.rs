@@ -76,7 +76,7 @@ pub struct World<'a> {
 
 /// The first line of CSV.
 const HEADER: &str = "a,id\n";
-/// Of longer files what was done to them beside growing is not seen at once.
+/// What was done to longer files beside growing is not seen at once.
 const LONGEST: u64 = 1 << 20;
 
 fn name(writer: usize) -> String {

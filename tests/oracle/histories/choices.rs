@@ -16,7 +16,7 @@ impl Choices {
         usize::from(self.0.next().unwrap_or(0)) % number
     }
 
-    /// Of `number` cases one is true.
+    /// True in one of `number` cases.
     pub fn one_in(&mut self, number: usize) -> bool {
         self.below(number) == number - 1
     }

@@ -184,7 +184,7 @@ fn derived(attributes: &[Column], types: &[String], choices: &mut Choices) -> Op
                     all.push((format!("{a} || coalesce({b}, '')"), Of::Text));
                 }
                 Of::Timestamp => all.push((format!("greatest({a}, {b})"), Of::Timestamp)),
-                // Of different things.
+                // They are of different things.
                 Of::List | Of::Sums | Of::Map => {}
                 _ => all.push((format!("coalesce({a}, {b})"), *of)),
             }

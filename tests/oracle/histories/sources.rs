@@ -243,7 +243,7 @@ impl Source {
             let path: Path = if key == ITEM { &["item"] } else { &["where", "place"] };
             fields.push(field(key, of, path));
         }
-        // Of one name, but not of one type with that of other sources.
+        // It has one name, but not one type, with that of other sources.
         if choices.one_in(6)
             && let Some(amount) = fields.iter_mut().find(|field| field.name == "amount")
         {

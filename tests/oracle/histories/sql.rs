@@ -14,7 +14,7 @@ pub enum Of {
     Date,
     Texts,
     Integers,
-    /// Of anything else.
+    /// Lists of anything else.
     List,
     /// Numbers by key.
     Sums,

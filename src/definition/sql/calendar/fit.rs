@@ -61,7 +61,7 @@ pub fn meant(part: Expr, zone: &'static Zone) -> Result<Transformed<Expr>> {
                 _ => "",
             };
             match named.split_once('(') {
-                // Of a number it says what that counts.
+                // Where it is a number, it says what that counts.
                 Some(("Timestamp", unit)) => {
                     let of = |name| unix::to_timestamp(name, zone);
                     let counts = [

@@ -256,7 +256,7 @@ pub fn to_date(zone: &'static Zone, of_datafusion: Arc<ScalarUDF>) -> CalendarFu
     CalendarFunction::new("to_date", zone, meaning, Some(of_datafusion))
 }
 
-/// Of a text what `to_date` or `to_timestamp` reads, and null where that reads nothing.
+/// What `to_date` or `to_timestamp` reads of a text, and null where that reads nothing.
 pub fn try_to(
     name: &'static str,
     zone: &'static Zone,

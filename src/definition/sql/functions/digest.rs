@@ -27,7 +27,7 @@ mod tests {
 
     #[test]
     fn hashes_are_those_of_their_standards() {
-        // Of RFC 1321 and of FIPS 180-2.
+        // These are from RFC 1321 and from FIPS 180-2.
         assert_eq!(const_hex::encode(Md5::digest("abc")), "900150983cd24fb0d6963f7d28e17f72");
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hashed("abc"), abc);

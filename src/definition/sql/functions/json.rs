@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(of("json_as_text", json!(["l", 1])), text("x"));
         assert_eq!(of("json_as_text", json!(["l", 0])), text("1"));
         assert_eq!(of("json_as_text", json!(["l", -1])), None);
-        // Of a key that is there twice the last counts, as in fields.
+        // Where a key is there twice the last counts, as in fields.
         assert_eq!(of("json_get_int", json!(["a"])), Some(Datum::Integer(2)));
         assert_eq!(of("json_length", json!([])), Some(Datum::Integer(7)));
         assert_eq!(of("json_length", json!(["s"])), None);

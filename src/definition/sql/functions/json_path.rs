@@ -29,7 +29,7 @@ pub struct IntoJson {
     /// How it is written.
     pub written: &'static str,
     pub output: DataType,
-    /// Of what is JSON; of what is none all are null.
+    /// What it makes of JSON; of what is none all make null.
     pub does: fn(Looked<'_>) -> Option<Datum>,
     /// How many steps the path has at least.
     pub least: usize,

@@ -10,7 +10,7 @@ use phonenumber::country::Id;
 use phonenumber::metadata::{DATABASE, Descriptor, Metadata};
 use regex::{Regex, RegexBuilder};
 
-/// Of how many digits a number may be without its country's code.
+/// How many digits a number may have without its country's code.
 const LENGTHS: std::ops::RangeInclusive<usize> = 2..=17;
 
 /// What stands between digits.
@@ -38,7 +38,7 @@ fn known(pattern: &str) -> Regex {
 struct NumberingPlan {
     code: u16,
     general: Option<Regex>,
-    /// Of how many digits numbers are; and those that are dialled from nearby alone.
+    /// How many digits numbers have; and those that are dialled from nearby alone.
     lengths: Vec<usize>,
     local_lengths: Vec<usize>,
     /// By kind, such as mobile numbers, with their lengths.

@@ -39,7 +39,7 @@ impl OfTexts {
         OfTexts { name, written, places, does, refuses: |_, _| None, signature, about }
     }
 
-    /// Of one text, of which null stays null.
+    /// A function of one text, to which null stays null.
     pub fn of_one(name: &'static str, written: &'static str, does: Does) -> ScalarUDF {
         OfTexts::new(name, written, 1, does).udf()
     }

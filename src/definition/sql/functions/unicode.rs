@@ -56,7 +56,7 @@ mod tests {
         ("\u{fb01}", "\u{fb01}", "fi"),
         ("2\u{2075}", "2\u{2075}", "25"),
         ("\u{1e9b}\u{323}", "\u{1e9b}\u{323}", "\u{1e69}"),
-        // Of the test's lines: full width and half width, Hangul, what is left apart, and what is plain already.
+        // Some of the test's lines: full width and half width, Hangul, what is left apart, and what is plain already.
         ("\u{ff21}", "\u{ff21}", "A"),
         ("\u{ff76}\u{ff9e}", "\u{ff76}\u{ff9e}", "\u{30ac}"),
         ("\u{1112}\u{1161}\u{11ab}", "\u{d55c}", "\u{d55c}"),

@@ -183,7 +183,7 @@ fn beyond_the_years_is_an_error_and_never_another_value() {
     }
 }
 
-/// Of a day the time beside it says nothing.
+/// The time beside a day says nothing of it.
 #[test]
 fn a_day_is_read_by_a_format_that_says_half_a_time() {
     for format in ["%m/%d/%Y %I:%M", "%m/%d/%Y %I:%M %p", "%m/%d/%Y %H:%M"] {
