@@ -70,7 +70,7 @@ impl Replay {
             history,
             decoders,
             until,
-            together: std::env::var("X_LOADED").ok().and_then(|x| x.parse().ok()).unwrap_or(LOADED),
+            together: LOADED,
             loaded: None,
             taken: after,
         })
