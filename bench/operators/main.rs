@@ -1,5 +1,5 @@
 //! What operators of ours gain over differential's of the same meaning: an arrangement, a join, a state by key, links
-//! with support, gates of shared identifiers. (Of clusters, `bench/identity` tells.)
+//! with support, gates of shared identifiers, sums of people, records. (Of clusters, `bench/identity` tells.)
 //!
 //! Each pair takes the same changes in ticks of 1,000, 10,000 and 65,536, in a dataflow of its own on one worker; what
 //! both say in all is compared before a time is told.
@@ -9,7 +9,9 @@
 mod gated;
 mod joined;
 mod kept;
+mod recorded;
 mod stored;
+mod summed;
 mod supported;
 
 use std::time::{Duration, Instant};
@@ -122,4 +124,6 @@ fn main() {
     compare("keyed", kept::ours, kept::theirs);
     compare("links", supported::ours, supported::theirs);
     compare("gates", gated::ours, gated::theirs);
+    compare("sums", summed::ours, summed::theirs);
+    compare("records", recorded::ours, recorded::theirs);
 }
