@@ -29,7 +29,7 @@ fn changes() -> Vec<(Owned, Diff)> {
     let mut changes = Vec::with_capacity(number_of_changes() + 1);
     while changes.len() < number_of_changes() {
         let of = drawn.below(IDENTIFIERS);
-        let owner = (drawn.below(8) > 0).then(|| changes.len() as u64);
+        let owner = (drawn.below(8) > 0).then_some(changes.len() as u64);
         let before = std::mem::replace(&mut owners[of as usize], owner);
         changes.extend(before.map(|before| ((of, before), -1)));
         changes.extend(owner.map(|owner| ((of, owner), 1)));
