@@ -75,6 +75,8 @@ mod plan;
 mod priority;
 #[allow(missing_docs)]
 mod profile;
+#[cfg(test)]
+mod property;
 #[allow(missing_docs)]
 mod row;
 #[allow(missing_docs)]

@@ -8,6 +8,8 @@
 #[path = "forms/blocks.rs"]
 mod blocks;
 mod program;
+#[path = "../src/property.rs"]
+mod property;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -196,7 +198,7 @@ const FORMS: [&str; 6] = ["plain", "gzip", "zstd", "lz4", "snappy", "bzip2"];
 const ENDED: [&str; 3] = ["gzip", "zstd", "lz4"];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..property::cases(64) })]
 
     #[test]
     fn bytes_in_any_form_are_read_as_they_are_read_plainly(

@@ -2,6 +2,8 @@
 //! passes `check`, that a run takes to its end, and whose types fit the rows that it was drafted of.
 
 mod program;
+#[path = "../src/property.rs"]
+mod property;
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -197,12 +199,8 @@ fn taken(folder: &Path) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn cases() -> u32 {
-    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(48)
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+    #![proptest_config(property::cases(48))]
 
     #[test]
     fn what_is_drafted_is_checked_and_runs(

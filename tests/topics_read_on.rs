@@ -3,6 +3,8 @@
 mod broker;
 mod input;
 mod program;
+#[path = "../src/property.rs"]
+mod property;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -107,7 +109,7 @@ fn positions<'a>(chunks: impl IntoIterator<Item = &'a Chunk>) -> Positions {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6, ..ProptestConfig::default() })]
+    #![proptest_config(property::cases(6))]
 
     /// So many chunks of the first run are durable in each partition.
     #[test]

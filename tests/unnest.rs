@@ -1,6 +1,8 @@
 //! Lists: items by their place, and rows that are as many as their list has elements.
 
 mod program;
+#[path = "../src/property.rs"]
+mod property;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -234,7 +236,7 @@ fn a_row_that_would_come_to_too_much_with_its_elements_is_rejected_alone() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(property::cases(24))]
 
     /// What stands is what the newest version of each order says, however often they were corrected, on however many
     /// workers, in one run or in two.

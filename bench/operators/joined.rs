@@ -14,7 +14,7 @@ use smallvec::smallvec;
 use thin_vec::ThinVec;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use super::{CHANGES, Drawn, digest, feed};
+use super::{Drawn, digest, feed, number_of_changes};
 
 const PRODUCTS: u64 = 10_000;
 
@@ -36,9 +36,9 @@ fn joining(source: u16, key: u64, offset: u64, values: &[u8]) -> Record {
 
 fn changes() -> Vec<Change> {
     let (mut drawn, mut prices) = (Drawn::seeded(), vec![None::<Record>; PRODUCTS as usize]);
-    let mut changes = Vec::with_capacity(CHANGES + 1);
+    let mut changes = Vec::with_capacity(number_of_changes() + 1);
     let mut bodies = BodyBuilder::default();
-    while changes.len() < CHANGES {
+    while changes.len() < number_of_changes() {
         let (product, offset) = (drawn.below(PRODUCTS), changes.len() as u64);
         let key = (1, u128::from(product));
         if drawn.below(50) > 0 {

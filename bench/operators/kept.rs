@@ -9,7 +9,7 @@ use selfsame::internals::metrics::SharedCounts;
 use selfsame::internals::time::Tick;
 use timely::dataflow::operators::probe::{Handle, Probe};
 
-use super::{CHANGES, Drawn, digest, feed};
+use super::{Drawn, digest, feed, number_of_changes};
 
 const KEYS: u64 = 100_000;
 
@@ -19,10 +19,10 @@ type Said = (u64, (u64, usize));
 
 fn changes() -> Vec<(Pair, Diff)> {
     let mut drawn = Drawn::seeded();
-    let mut changes: Vec<(Pair, Diff)> = Vec::with_capacity(CHANGES);
+    let mut changes: Vec<(Pair, Diff)> = Vec::with_capacity(number_of_changes());
     // Pairs that came and did not go.
     let mut there: Vec<Pair> = Vec::new();
-    while changes.len() < CHANGES {
+    while changes.len() < number_of_changes() {
         if drawn.below(4) == 0 && !there.is_empty() {
             let pair = there.swap_remove(drawn.below(there.len() as u64) as usize);
             changes.push((pair, -1));

@@ -1,13 +1,18 @@
-//! What operators of ours gain over differential's of the same meaning: an arrangement, a join, a state by key.
+//! What operators of ours gain over differential's of the same meaning: an arrangement, a join, a state by key, links
+//! with support, gates of shared identifiers, sums of people, records. (Of clusters, `bench/identity` tells.)
 //!
 //! Each pair takes the same changes in ticks of 1,000, 10,000 and 65,536, in a dataflow of its own on one worker; what
 //! both say in all is compared before a time is told.
 //!
 //! `cargo bench --bench operators`
 
+mod gated;
 mod joined;
 mod kept;
+mod recorded;
 mod stored;
+mod summed;
+mod supported;
 
 use std::time::{Duration, Instant};
 
@@ -20,10 +25,15 @@ use timely::worker::Worker;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// How many changes a measurement takes in.
+/// How many changes a measurement takes in, unless `--changes` says it.
 const CHANGES: usize = 1 << 20;
 const TICKS: [usize; 3] = [1_000, 10_000, 65_536];
 const ROUNDS: usize = 3;
+
+pub fn number_of_changes() -> usize {
+    let mut after = std::env::args().skip_while(|argument| argument != "--changes").skip(1);
+    after.next().map_or(CHANGES, |number| number.parse().expect("--changes takes a number"))
+}
 
 /// Numbers that look drawn and are the same in every run.
 pub struct Drawn(u64);
@@ -99,7 +109,7 @@ fn compare(what: &str, ours: Way, theirs: Way) {
         }
         let median = |times: &mut Vec<Duration>| {
             times.sort();
-            times[ROUNDS / 2].as_nanos() as f64 / CHANGES as f64
+            times[ROUNDS / 2].as_nanos() as f64 / number_of_changes() as f64
         };
         let (ours, theirs) = (median(&mut of_ours), median(&mut of_theirs));
         println!("{what:<12} {tick:>7} {ours:>9.0} {theirs:>9.0} {:>9.2}", theirs / ours);
@@ -112,4 +122,8 @@ fn main() {
     compare("arrangement", stored::ours, stored::theirs);
     compare("join", joined::ours, joined::theirs);
     compare("keyed", kept::ours, kept::theirs);
+    compare("links", supported::ours, supported::theirs);
+    compare("gates", gated::ours, gated::theirs);
+    compare("sums", summed::ours, summed::theirs);
+    compare("records", recorded::ours, recorded::theirs);
 }

@@ -10,7 +10,7 @@ use selfsame::internals::time::Tick;
 use timely::dataflow::operators::probe::{Handle, Probe};
 use timely::progress::frontier::AntichainRef;
 
-use super::{CHANGES, Drawn, digest, feed};
+use super::{Drawn, digest, feed, number_of_changes};
 
 const PEOPLE: u64 = 100_000;
 
@@ -25,8 +25,8 @@ fn row(person: u64, version: u64) -> Packed {
 
 fn changes() -> Vec<Change> {
     let (mut drawn, mut versions) = (Drawn::seeded(), vec![0; PEOPLE as usize]);
-    let mut changes = Vec::with_capacity(CHANGES + 1);
-    while changes.len() < CHANGES {
+    let mut changes = Vec::with_capacity(number_of_changes() + 1);
+    while changes.len() < number_of_changes() {
         let person = drawn.below(PEOPLE);
         let version = &mut versions[person as usize];
         let key = u128::from(person) << 64 | u128::from(person.wrapping_mul(0x9E37_79B9));

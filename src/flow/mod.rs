@@ -15,7 +15,7 @@ mod saved;
 mod shared;
 mod strides;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod ticks;
 
 use std::rc::Rc;

@@ -6,6 +6,7 @@ mod portions;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use differential_dataflow::input::Input;
 use proptest::prelude::*;
@@ -59,6 +60,74 @@ impl Keyed for Greatest {
 
 type Seen<D> = Rc<RefCell<Vec<(D, Tick, Diff)>>>;
 
+/// Each change of a collection once, in order.
+pub type Changes<D> = Vec<(D, Tick, Diff)>;
+
+/// What two ways to say something say of the same changes, on some workers of which each is given its share, and how many
+/// entries the first of them holds in the end. After all ticks what is there is taken back.
+pub fn both_ways<I, D>(
+    workers: usize,
+    mut ticks: Vec<Vec<(I, Diff)>>,
+    ways: impl for<'scope> Fn(Collection<'scope, I>, &SharedCounts) -> [Collection<'scope, D>; 2]
+    + Send
+    + Sync
+    + 'static,
+) -> ([Changes<D>; 2], usize)
+where
+    I: differential_dataflow::Data + Send + Sync,
+    D: Ord + Clone + Send + 'static,
+{
+    let mut left: Vec<(I, Diff)> = ticks.concat();
+    differential_dataflow::consolidation::consolidate(&mut left);
+    ticks.push(left.into_iter().map(|(data, diff)| (data, -diff)).collect());
+    let all: Arc<Mutex<[Changes<D>; 2]>> = Arc::new(Mutex::new([Vec::new(), Vec::new()]));
+    let seen = Arc::clone(&all);
+    let guards = timely::execute(timely::Config::process(workers), move |worker| {
+        let counts = SharedCounts::default();
+        let mut input = worker.dataflow::<Tick, _, _>(|scope| {
+            let (input, changes) = scope.new_collection::<I, Diff>();
+            for (way, said) in ways(changes, &counts).into_iter().enumerate() {
+                let seen = Arc::clone(&seen);
+                said.inspect(move |update| {
+                    seen.lock().expect("no worker panics")[way].push(update.clone());
+                });
+            }
+            input
+        });
+        let (index, peers) = (worker.index(), worker.peers());
+        for (next, changes) in (1..).zip(&ticks) {
+            for (data, diff) in changes.iter().skip(index).step_by(peers) {
+                input.update(data.clone(), *diff);
+            }
+            input.advance_to(next);
+            input.flush();
+        }
+        drop(input);
+        while worker.has_dataflows() {
+            worker.step_or_park(None);
+        }
+        counts.borrow().entries.values().sum::<u64>() as usize
+    });
+    let held = guards.expect("threads start").join();
+    let held = held.into_iter().map(|held| held.expect("no worker panics")).sum();
+    let mut changes = std::mem::take(&mut *all.lock().expect("no worker panicked"));
+    changes.iter_mut().for_each(differential_dataflow::consolidation::consolidate_updates);
+    (changes, held)
+}
+
+/// Changes of which each brings what is not there, or takes away what is.
+pub fn toggled<D: Ord + Clone>(ticks: Vec<Vec<D>>) -> Vec<Vec<(D, Diff)>> {
+    let mut there = BTreeSet::new();
+    let mut toggle = |data: D| {
+        let comes = there.insert(data.clone());
+        if !comes {
+            there.remove(&data);
+        }
+        (data, if comes { 1 } else { -1 })
+    };
+    ticks.into_iter().map(|tick| tick.into_iter().map(&mut toggle).collect()).collect()
+}
+
 fn see<D: Clone + 'static>(collection: Collection<'_, D>) -> Seen<D> {
     let seen: Seen<D> = Rc::default();
     let seeing = Rc::clone(&seen);
@@ -74,7 +143,7 @@ fn changes<D: Ord + Clone>(seen: &Seen<D>) -> Vec<(D, Tick, Diff)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::property::cases(200))]
 
     #[test]
     fn a_keyed_operator_says_what_reduce_says_of_the_same_values(

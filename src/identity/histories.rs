@@ -124,13 +124,14 @@ impl Workers {
 }
 
 /// Identifier `number`: a third each of three types.
-fn identifier(number: u32) -> Identifier {
+pub(super) fn identifier(number: u32) -> Identifier {
     let kind = (number % 3) as u8;
     let text = format!("{number:03}");
     Identifier { hash: IdentifierHash::of(&kind.to_string(), &text), kind, text: text.into() }
 }
 
-type Links = BTreeMap<(u32, u32), LinkState>;
+/// By two identifiers, the more trusted one first.
+pub(super) type Links<S = LinkState> = BTreeMap<(u32, u32), S>;
 
 /// How many identifiers a person may have.
 #[derive(Debug)]
@@ -215,7 +216,7 @@ fn admitted(
 }
 
 /// What may happen between two of `identifiers`.
-fn change(identifiers: u32) -> impl Strategy<Value = ((u32, u32), Option<LinkState>)> {
+pub(super) fn change(identifiers: u32) -> impl Strategy<Value = ((u32, u32), Option<LinkState>)> {
     let state = (0..6i64, 0..20u8).prop_map(|(first_seen, draw)| {
         let (same, must_not_link) = (draw == 19, draw == 18);
         let state = LinkState { first_seen, linked: draw != 18, same, must_not_link };
@@ -236,7 +237,7 @@ fn link_change((one, other): (u32, u32), state: Option<LinkState>) -> LinkChange
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::cases(1_000))]
 
     #[test]
     fn people_are_a_function_of_the_links_that_stand(

@@ -1,8 +1,13 @@
 //! Links between identifiers, counted by the rows that stand and carry them; and which sources say so.
 //!
-//! In differential's terms: `links.count_total()`, thresholded to what stands between two. It is an operator
-//! of ours because a link remembers when it was first seen, which is a minimum and no group, and which
-//! sources say so.
+//! In differential's terms, with `rows` as what each of them says of (one end, other end):
+//!
+//! ```text
+//! links   = rows.map(|(ends, row)| (ends, row.verdict)).distinct_total().reduce(|_, verdicts| state)
+//! sources = rows.map(|(ends, row)| (ends, row.source)).distinct_total()
+//! ```
+//!
+//! It is an operator of ours because a link remembers when it was first seen, which is a minimum and no group.
 //!
 //! When a link was first seen only ever falls, is kept when the link goes, and has nothing to do with
 //! decisions, like an identifier's; where nothing asks for it (no `at_most`, no decisions) a link that
@@ -69,12 +74,12 @@ pub(super) enum Supported {
 /// One row's word for a link.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct CarriedLink {
-    ends: Mentioned<2>,
-    source: u16,
-    verdict: Verdict,
-    seen: Micros,
+    pub ends: Mentioned<2>,
+    pub source: u16,
+    pub verdict: Verdict,
+    pub seen: Micros,
     /// Whether the row stands; one that never did only says when it saw the link.
-    stands: bool,
+    pub stands: bool,
 }
 
 /// A row links its most trusted identifier with each of the others.

@@ -39,6 +39,8 @@ mod outcome;
 mod shared;
 mod sighting;
 mod statement;
+#[cfg(test)]
+mod tests;
 pub mod whole;
 
 use std::cell::RefCell;
@@ -67,6 +69,7 @@ use joins::{Joins, Order};
 use links::{NamedLink, Supported, SupportedLinks};
 use outcome::Outcome;
 use shared::{CountingGates, NotifiedGates, Passed};
+use statement::Statement;
 
 /// What comes out of this stage.
 pub struct Identified<'scope> {
@@ -84,9 +87,27 @@ pub fn identify<'scope>(
     counts: &SharedCounts,
     saving: &Saving<'scope>,
 ) -> Identified<'scope> {
-    let guards = Guards::new(plan);
-    let publishes = plan.publishes(Publish::Conflicts);
-    let ordered = guards.exist();
+    let (links, statements) = support(plan, rows, seen_only, counts, saving);
+    let (links, shared) = pass_gates(plan, links, counts);
+    let (belongs, withheld) = connect(Guards::new(plan), links, counts);
+    let conflicts = plan.publishes(Publish::Conflicts).then(|| {
+        let statements =
+            keyed(statements, None, "Statements", counts, Due::default(), Statements::new(plan));
+        let shared = shared.map(|shared| shared.map(Conflict::Shared));
+        withheld.concatenate(shared.into_iter().chain([statements]))
+    });
+    Identified { belongs, conflicts }
+}
+
+/// Links that rows support, and what sources say by them.
+pub fn support<'scope>(
+    plan: &Plan,
+    rows: Collection<'scope, StandingRow>,
+    seen_only: Collection<'scope, StandingRow>,
+    counts: &SharedCounts,
+    saving: &Saving<'scope>,
+) -> (Collection<'scope, Link>, Collection<'scope, (IdentifierHash, Statement)>) {
+    let (ordered, publishes) = (Guards::new(plan).exist(), plan.publishes(Publish::Conflicts));
     let mut carried = rows.flat_map(|row| links::carried_links(row, true));
     if ordered {
         carried = carried.concat(seen_only.flat_map(|row| links::carried_links(row, false)));
@@ -100,23 +121,14 @@ pub fn identify<'scope>(
     let kept = Rc::clone(&links);
     saving.keep(name, move |entries| links::save(&kept.borrow(), entries));
     let supported = keyed_in(carried, None, name, counts, Due::default(), links);
-    let (links, statements) = parted(supported, |supported| match supported {
+    parted(supported, |supported| match supported {
         Supported::Link(link) => Ok(link),
         Supported::Statement(statement) => Err((statement.about.hash, statement)),
-    });
-    let (links, shared) = pass_gates(plan, links, counts);
-    let (belongs, withheld) = connect(guards, links, counts);
-    let conflicts = publishes.then(|| {
-        let statements =
-            keyed(statements, None, "Statements", counts, Due::default(), Statements::new(plan));
-        let shared = shared.map(|shared| shared.map(Conflict::Shared));
-        withheld.concatenate(shared.into_iter().chain([statements]))
-    });
-    Identified { belongs, conflicts }
+    })
 }
 
 /// Holds the links of shared identifiers back. Where nothing limits them, there are none.
-fn pass_gates<'scope>(
+pub fn pass_gates<'scope>(
     plan: &Plan,
     links: Collection<'scope, Link>,
     counts: &SharedCounts,
@@ -147,6 +159,13 @@ fn pass_gates<'scope>(
 }
 
 /// Ties identifiers into clusters and finds the people in them: the steps are those of the module.
+///
+/// Without guards, and with the least identifier for the name of a component, it is differential's:
+///
+/// ```text
+/// edges = links.map(|link| (link.one, link.other)), concatenated with the same the other way round
+/// propagate(edges, edges.map(|(one, _)| (one, one)).distinct_total())
+/// ```
 fn connect<'scope>(
     guards: Guards,
     links: Collection<'scope, Link>,

@@ -3,8 +3,9 @@
 //! In differential's terms, with `links` as (less trusted end, more trusted end):
 //!
 //! ```text
-//! shared = links.map(|(other, one)| (other, one.kind)).count().filter(|count| count > limit)
-//! links.antijoin(shared, by the less trusted end).antijoin(shared, by the more trusted end)
+//! shared = links.map(|(other, one)| (other, one.kind)).count_total().filter(|count| count > limit)
+//! open   = links.antijoin(shared, by the less trusted end).antijoin(shared, by the more trusted end)
+//! open + (links − open).filter(|link| a decision keeps the two apart)
 //! ```
 //!
 //! Here each end of a link is a *gate* for it. The gate at the less trusted end counts the links that come

@@ -7,6 +7,15 @@
 //! are left out. An identifier's own blocks go on with its extremes, which are no sums; they travel behind all
 //! blocks (`extremes`).
 //!
+//! In differential's terms, with `whose` as whom identifiers belong to:
+//!
+//! ```text
+//! rows.explode(|row| (row.identifier, (1, row.value))).join(whose).map(|(_, person)| person).count_total()
+//! ```
+//!
+//! which joins and counts one wide difference an identifier; ours does so in ticks of few rows too, and with what is no
+//! group beside it (`identifiers`, `people`).
+//!
 //! Two lists of blocks add up lane by lane, wrapping, so that what is taken back leaves what was there: they are an
 //! abelian group. They travel as the data of updates, as often as the update's difference says, not as the difference
 //! itself.
@@ -348,3 +357,6 @@ fn write_wide(words: &mut [u64], at: usize, value: i128) {
     words[at] = value as u64;
     words[at + 1] = (value as u128 >> 64) as u64;
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(crate::property::cases(64))]
 
         #[test]
         fn scores_are_always_those_of_the_present_values_and_no_change_is_missed(

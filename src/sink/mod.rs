@@ -104,6 +104,7 @@ pub use memory::MemoryTarget;
 pub use observer::Observer;
 pub use pack::pack_value;
 pub use profile::{Bytes as ProfileBytes, Item, PackedProfile, Packer};
+pub use publish::Publisher;
 pub use receipt::{Acknowledgement, AwaitedAcknowledgement, Receipt, Taking};
 pub use record::{
     DisagreementKey, NamedIdentifier, Record, RecordBody, RecordKey, RecordValue, RejectReason,
@@ -112,15 +113,15 @@ pub use record::{
 pub use target::Target;
 pub use tick_index::TickIndex;
 pub use under_way::{OutputTicks, UnderWay};
+pub use update::{OutputStatement, OutputSubject, Router};
 pub use writers::Writers;
 
 use conflicts::{Conflicts, SingleSources};
 use people::{PersonChange, PublishedPeople};
-use publish::Publisher;
 use receipt::AwaitedTaking;
 use refused::Refused;
 use rejects::Rejects;
-use update::{OutputSubject, Router, UndatedRecord};
+use update::UndatedRecord;
 
 /// What reaches this stage, tick by tick.
 pub struct SinkInputs<'scope> {

@@ -4,6 +4,16 @@
 //! the tick and holds no longer, and at most one that holds now and did not: the record tells the latter, or it is
 //! a tombstone. What ends a tick as it began cancels, whoever said it. What one worker knows both sides of comes as a
 //! record and not by here (`people`).
+//!
+//! In differential's terms, but that whom a person was merged into is looked up beside:
+//!
+//! ```text
+//! is   = statements.map(|of| (of.key, of.value)).consolidate(), of which the additions
+//! gone = statements.map(|of| of.key).consolidate(), of which the retractions
+//! ```
+//!
+//! It is an operator of ours because no batch has to be sorted as a whole for it: of most subjects there are one or
+//! two statements.
 
 use super::record::{Record, RecordBody, RecordKey, RecordValue};
 use super::update::{OutputStatement, OutputSubject};
@@ -113,3 +123,6 @@ fn consolidate(said: &mut [(OutputStatement, Diff)]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,7 +60,7 @@ fn seen(collection: Collection<'_, Joined>) -> Rc<RefCell<Vec<(Joined, Tick, Dif
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::property::cases(200))]
 
     #[test]
     fn a_join_says_what_an_outer_join_of_differential_says(

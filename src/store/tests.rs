@@ -150,7 +150,7 @@ fn whole(frames: &[Frame], until: Tick) -> BTreeMap<Tick, Vec<i64>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..crate::property::cases(24) })]
 
     /// Whatever byte a crash cuts the log off at, the ticks that are whole are there, and no others; and they are
     /// the same once they are columnar, however many workers read them.

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What every stage may import; among themselves they import each other.
-const GROUND: [&str; 13] = [
+const GROUND: [&str; 14] = [
     "time",
+    "property",
     "place",
     "metrics",
     "fault",

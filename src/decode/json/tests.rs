@@ -252,7 +252,7 @@ fn near_json() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, ..ProptestConfig::default() })]
+    #![proptest_config(crate::property::cases(4_000))]
 
     #[test]
     fn what_a_scan_finds_is_what_serde_json_finds(row in near_json()) {

@@ -231,7 +231,7 @@ fn rows() -> impl Strategy<Value = RecordBatch> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(crate::property::cases(1_500))]
 
     #[test]
     fn what_is_said_to_be_never_true_never_is(condition in conditions(), rows in rows()) {

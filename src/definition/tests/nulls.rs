@@ -356,7 +356,7 @@ fn evaluated(condition: &str, batch: &RecordBatch) -> Vec<Option<bool>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1_000, max_global_rejects: 100_000, ..Default::default() })]
+    #![proptest_config(ProptestConfig { max_global_rejects: 100_000, ..crate::property::cases(1_000) })]
 
     #[test]
     fn a_condition_is_what_sql_says_of_every_row(condition in conditions(), rows in rows()) {

@@ -82,7 +82,7 @@ fn power(of: i8) -> BigInt {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(crate::property::cases(400))]
 
     #[test]
     fn whole_numbers_never_wrap(

@@ -70,7 +70,7 @@ fn up_to(updates: &[((Packed, Diff), Tick, Diff)], tick: Tick) -> BTreeMap<(Pack
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(crate::property::cases(64))]
 
     #[test]
     fn an_arrangement_is_what_differential_arranges_and_is_read_a_tick_at_a_time(

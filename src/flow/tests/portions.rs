@@ -40,7 +40,7 @@ impl InPortions<u8, (Tick, u8)> for Portions {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::property::cases(200))]
 
     #[test]
     fn portions_come_to_the_whole_in_order_and_others_have_their_turn_between_them(

@@ -224,7 +224,7 @@ fn up_to(counted: &Counted, tick: Tick) -> BTreeMap<(Option<String>, isize), isi
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(crate::property::cases(24))]
 
     #[test]
     fn a_reader_sees_whole_ticks_and_who_comes_late_comes_to_the_same(

@@ -106,7 +106,7 @@ fn instants() -> impl Strategy<Value = Micros> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(crate::property::cases(500))]
 
     #[test]
     fn a_border_is_what_sql_says(
