@@ -9,6 +9,7 @@
 //! the body, so that its columns lie where they can be used as they are, without a copy.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
 
 use arrow::array::RecordBatch;
 use arrow::buffer::Buffer;
@@ -21,7 +22,6 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::rejects::StoredReject;
-use crate::decode::stored::held;
 use crate::plan::source_reading::SourceReading;
 use crate::source::Reached;
 use crate::time::{Micros, Tick};
@@ -36,7 +36,10 @@ pub const PREFIX: usize = 12;
 const LONGEST: usize = 1 << 30;
 
 /// Rows of a stream that are put into one batch at least, if there are so many.
-const TOGETHER: usize = 1 << 16;
+const TOGETHER: usize = 1 << 13;
+
+/// Bytes of a block.
+const BLOCK: usize = 1 << 20;
 
 /// Where columns of an Arrow stream want to lie.
 const ALIGNED: usize = 64;
@@ -118,14 +121,35 @@ pub fn header<H: DeserializeOwned>(body: &[u8]) -> Result<(H, &[u8]), String> {
     Ok((header, rest))
 }
 
+/// Bytes in blocks: a long stream is neither moved while it grows, nor does it want fresh memory in one run, where what its
+/// batches gave back will do.
+#[derive(Default)]
+pub struct ByteBlocks(pub Vec<Vec<u8>>);
+
+impl Write for ByteBlocks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let has_room = self.0.last().is_some_and(|last| last.len() < BLOCK);
+        if !has_room {
+            // A short stream has one, which need not be as large.
+            let room = if self.0.is_empty() { bytes.len().min(BLOCK) } else { BLOCK };
+            self.0.push(Vec::with_capacity(room));
+        }
+        let last = self.0.last_mut().expect("it has room");
+        let taken = bytes.len().min(BLOCK - last.len());
+        last.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Batches of one source as one stream. Each is let go as soon as the stream has it.
-pub fn stream(mut batches: VecDeque<RecordBatch>) -> Result<Vec<u8>, ArrowError> {
+pub fn stream(mut batches: VecDeque<RecordBatch>) -> Result<ByteBlocks, ArrowError> {
     let schema = batches[0].schema();
-    // A large one is not to be moved while it grows.
-    let held = batches.iter().map(held).sum::<u64>() as usize;
-    let room = Vec::with_capacity(held + held / 16 + 4_096);
-    let mut writer = StreamWriter::try_new(room, &schema)?;
-    // Small ones together, since each has headers of its own, but never all: that would take the room of all once more.
+    let mut writer = StreamWriter::try_new(ByteBlocks::default(), &schema)?;
+    // Small ones together, since each has headers of its own, but so few that all is done with what the processor's caches hold.
     let (mut together, mut rows) = (Vec::new(), 0);
     while let Some(batch) = batches.pop_front() {
         rows += batch.num_rows();
@@ -181,7 +205,7 @@ mod tests {
         };
         let batches: Vec<RecordBatch> = sizes.into_iter().map(&mut next).collect();
         let stream = stream(batches.iter().cloned().collect()).expect("a stream");
-        let found = rows(stream.into()).expect("rows");
+        let found = rows(stream.0.concat().into()).expect("rows");
         assert!(found.len() <= 3, "{} batches", found.len());
         let whole = concat_batches(&batches[0].schema(), &found).expect("of one schema");
         let all = sizes.iter().sum();

@@ -180,7 +180,7 @@ fn lose(why: StoreError, mut is_closed: bool, waiting: &Receiver<ForStore>, when
     }
 }
 
-/// Frames on their way to the log, in pieces: what is large is not copied once more to lie beside the others.
+/// Frames on their way to the log, in pieces: a long one is not copied once more to lie beside the others.
 #[derive(Default)]
 struct Frames {
     pieces: Vec<Vec<u8>>,
@@ -191,16 +191,16 @@ impl Frames {
     /// Adds a tick's frame. Returns what is called when it is durable.
     fn add(&mut self, tick: StoredTick) -> Box<dyn FnOnce() + Send> {
         let StoredTick { tick, at, worker, reached, rejects, rows: taken, durable } = tick;
-        let (mut streams, mut rows) = (Vec::new(), Vec::new());
+        let (mut blocks, mut rows) = (Vec::new(), Vec::new());
         for (source, batches) in taken {
             let number: usize = batches.iter().map(RecordBatch::num_rows).sum();
             let stream = frame::stream(batches).expect("Arrow writes every type of the language");
-            rows.push((source, number as u64, stream.len() as u64));
-            streams.push(stream);
+            rows.push((source, number as u64, stream.0.iter().map(|of| of.len() as u64).sum()));
+            blocks.extend(stream.0);
         }
         let header = TickHeader { tick, at, worker, reached, rejects, rows };
-        self.push(frame::beginning(&header, &streams));
-        streams.into_iter().for_each(|stream| self.push(stream));
+        self.push(frame::beginning(&header, &blocks));
+        blocks.into_iter().for_each(|block| self.push(block));
         durable
     }
 
