@@ -71,7 +71,7 @@ pub fn start(
     let abandon = move || abandoned.abandon();
     let target = durable::start(
         opening,
-        (durable, &output.name),
+        (durable, index_of),
         standing,
         (medium, None),
         abandon,

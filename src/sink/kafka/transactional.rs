@@ -19,6 +19,7 @@ use super::super::encoder::{EncodedMessage, MessageEncoder};
 use super::super::failure::Failure;
 use super::super::formats::message_encoder;
 use super::super::shares::{CommittedShare, CommittedShares};
+use super::super::under_way::UnderWay;
 use super::acknowledged::gone;
 use super::committed::{CommittedTopics, Isolation};
 use super::held_topic::HeldTopic;
@@ -60,6 +61,8 @@ pub struct TickCommitter {
     pub comparison: Option<SharedComparison>,
     pub durable: DurableOutputs,
     pub backlog: Arc<Backlog>,
+    /// By output: where what is committed is counted.
+    pub under_way: UnderWay,
     pub failure: Failure,
     pub is_over: Arc<AtomicBool>,
     pub pending: PendingTicks,
@@ -197,8 +200,12 @@ impl TickCommitter {
     fn committed(&mut self, told: ProgressRecord) {
         let tick = told.tick.expect("something was committed");
         let later = self.pending.ticks.split_off(&(tick + 1));
+        let committed = std::mem::replace(&mut self.pending.ticks, later);
+        for (topic, records) in committed.values().flat_map(PendingTick::records) {
+            self.under_way[usize::from(self.topics[topic].output)].note_sent(records);
+        }
         // With them go the acknowledgements.
-        drop(std::mem::replace(&mut self.pending.ticks, later));
+        drop(committed);
         self.pending.sent = None;
         self.backlog.release(tick);
         self.progress = told;
