@@ -428,6 +428,7 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     let rows = path.join("data/rows/web/1-p0-000000.parquet");
     for part in [
         path.join("data/manifest-0.json"),
+        path.join("data/store.json"),
         rows.clone(),
         path.join("data/ticks/1-p0-000000.parquet"),
     ] {
@@ -463,6 +464,65 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     selfsame(path, &RUN).well();
     assert!(left.iter().all(|left| !left.exists()));
     assert_eq!(state(path), undisturbed(path));
+}
+
+#[test]
+fn what_follows_from_other_things_is_made_anew_and_named_once() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(13);
+    for part in 0..5 {
+        let (web, crm) = rows(&mut chance, part * 60, 60);
+        append(&path.join("in/web.ndjson"), &web);
+        append(&path.join("in/crm.ndjson"), &crm);
+        selfsame(path, &RUN).well();
+    }
+    let whole = state(path);
+    let sizes = || {
+        ["profiles", "segments", "identities", "rejects"].map(|output| {
+            fs::metadata(path.join(format!("out/{output}.ndjson"))).expect("an output").len()
+        })
+    };
+    let told = sizes();
+    let run = || {
+        let ended = Running::start(path, &RUN).end();
+        let said = ended.err.clone();
+        ended.well();
+        said
+    };
+    assert_eq!(run(), "", "nothing is amiss");
+    let changes: [fn(&[u8]) -> Option<Vec<u8>>; 4] = [
+        |whole| {
+            let mut altered = whole.to_vec();
+            // In a file of numbers it is the highest byte of one.
+            altered[whole.len() / 2 / 16 * 16 + 7] ^= 0x40;
+            Some(altered)
+        },
+        |whole| Some(whole[..whole.len() / 3].to_vec()),
+        |_| Some(Vec::new()),
+        |_| None,
+    ];
+    for name in [
+        // Where a file was read back, its ticks begin where it ended.
+        "outputs/profiles.ticks",
+        "outputs/profiles.json",
+        "outputs/rejects.json",
+        "definition.json",
+        "definition.yaml",
+    ] {
+        for (number, change) in changes.iter().enumerate() {
+            let file = path.join("data").join(name);
+            match change(&fs::read(&file).expect("it is read")) {
+                None => fs::remove_file(&file).expect("it is deleted"),
+                Some(bytes) => fs::write(&file, bytes).expect("it is written"),
+            }
+            let said = run();
+            let named = said.lines().filter(|line| line.contains(&format!("data/{name}'"))).count();
+            assert_eq!((named, said.lines().count()), (1, 1), "{name}, {number}: {said}");
+            assert_eq!((sizes(), state(path)), (told, whole.clone()), "{name}, {number}");
+            assert_eq!(run(), "", "{name}, {number}: it is as it was");
+        }
+    }
 }
 
 /// What outputs were told follows from rows that a log had.
