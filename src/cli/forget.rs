@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use selfsame::Forgetting;
 use selfsame::internals::console;
 use selfsame::internals::console::counted;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::runtime::Clock;
-use selfsame::{Definition, Forgetting};
 
 use super::asked::AskedRun;
 use super::print::{CommandResult, print};
@@ -29,7 +29,7 @@ pub struct ForgetArgs {
     /// The data folder [default: that of the last run from this folder, or the definition's `data`]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// The definition file [default: the one that was last run from this folder]
+    /// The definition file [default: the one that was last run from this folder, or is in force in the data folder that is named]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
     /// What now() follows in the run, where none runs now [default: as in the last run from this folder, or `wall`]
@@ -49,7 +49,6 @@ pub struct ForgetArgs {
 pub fn forget(args: &ForgetArgs) -> CommandResult {
     let AskedRun { definition, clock, data } =
         AskedRun::new(args.spec.as_deref(), args.data.as_deref(), args.clock)?;
-    let definition = Definition::load(definition)?;
     let data = data
         .or_else(|| definition.plan().data.clone())
         .ok_or("nothing is stored: name the data folder of the run with --data FOLDER")?;

@@ -66,5 +66,5 @@ fn of(view: &RunView, definition: &Definition) -> InForce {
     let path = std::path::absolute(definition.path());
     let path = path.unwrap_or_else(|_| definition.path().to_owned());
     let (meaning, text) = (meaning(&view.plan, &view.options), definition.text().to_owned());
-    InForce { path, meaning, text }
+    InForce { path, meaning, text, clock: view.options.clock.to_string() }
 }

@@ -21,9 +21,17 @@ pub struct InForce {
     /// Its text. Earlier versions noted none.
     #[serde(default)]
     pub text: String,
+    /// What `now()` follows, as a command says it. Earlier versions did not note it.
+    #[serde(default)]
+    pub clock: String,
 }
 
 impl InForce {
+    /// The file that says it.
+    pub const NAME: &str = "definition.json";
+    /// The file with its text, for people.
+    pub const TEXT: &str = "definition.yaml";
+
     /// That of a folder; `None` if none is known.
     pub fn of(root: &Path) -> Result<Option<Self>, StoreError> {
         checked::read(&root.join(Self::NAME))
@@ -33,11 +41,6 @@ impl InForce {
     pub fn is_shown(&self, root: &Path) -> bool {
         let shows = |text: Vec<u8>| text == self.text.as_bytes();
         self.text.is_empty() || fs::read(root.join(Self::TEXT)).is_ok_and(shows)
-    /// The file that says it.
-    pub const NAME: &str = "definition.json";
-    /// The file with its text, for people.
-    pub const TEXT: &str = "definition.yaml";
-
     }
 
     /// Whether a file says it. Passwords may stand in those.
