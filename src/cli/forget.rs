@@ -1,6 +1,6 @@
 //! `selfsame forget`: a person's rows leave the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use selfsame::Forgetting;
@@ -8,6 +8,7 @@ use selfsame::internals::console;
 use selfsame::internals::console::counted;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::runtime::Clock;
+use selfsame::internals::store::Erasure;
 
 use super::asked::AskedRun;
 use super::print::{CommandResult, print};
@@ -61,6 +62,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         Err(AskError::NotRunning { .. }) => {
             (false, definition.forget(data.clone(), clock, &args.id, how)?)
         }
+        Err(AskError::Silent { folder }) => return Err(unanswered(args, &folder).into()),
         Err(error) => return Err(error.into()),
     };
     let Some(forgotten) = forgotten else {
@@ -97,4 +99,20 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         text.push_str("start the run again: it tells its outputs\n");
     }
     print(&console::shown_lines(&text))
+}
+
+/// What has become of it where the engine that was asked has ended: what is to leave is noted before anything does.
+fn unanswered(args: &ForgetArgs, folder: &Path) -> String {
+    let (id, silent) = (&args.id, AskError::Silent { folder: folder.to_owned() });
+    match Erasure::of(folder) {
+        _ if args.dry_run => format!("{silent}. Nothing was to be removed: ask again"),
+        Ok(Some(_)) => format!(
+            "{silent}. It had begun to forget the person, which is noted: whatever uses the folder next finishes that first, the run \
+             that is started again or the same command, and '{id}' is forgotten then"
+        ),
+        _ => format!(
+            "{silent}. No removal is half done: either nothing of the person has left yet, or all has. Say the same again: it removes \
+             what is there, or says that nobody is known by '{id}'"
+        ),
+    }
 }
