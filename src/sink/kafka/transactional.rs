@@ -20,7 +20,7 @@ use super::super::failure::Failure;
 use super::super::formats::message_encoder;
 use super::super::shares::{CommittedShare, CommittedShares};
 use super::super::under_way::UnderWay;
-use super::acknowledged::gone;
+use super::acknowledged::{gone, taken_over};
 use super::committed::{CommittedTopics, Isolation};
 use super::held_topic::HeldTopic;
 use super::pending::{PendingTick, PendingTicks};
@@ -32,6 +32,7 @@ use super::topics::OutputTopic;
 use crate::console::counted;
 use crate::fault;
 use crate::plan::Kafka;
+use crate::source::brokers;
 use crate::time::Tick;
 
 /// How long until a producer that failed is replaced, at first and at most.
@@ -72,6 +73,7 @@ pub struct TickCommitter {
 
 impl TickCommitter {
     pub fn run(mut self, encoded: &Receiver<EncodedBatch>) {
+        brokers::have_answered();
         let allowed = self.durable.committable.told();
         let mut last = Instant::now().checked_sub(self.kafka.commit_every);
         loop {
@@ -245,17 +247,35 @@ impl TickCommitter {
 
     /// Replaces the producer, unless another run has taken the place of this one. What the topics do not hold is sent
     /// again.
-    fn recover(&mut self, mut broken: Broken) -> Result<(), String> {
-        tracing::warn!("the Kafka producer is replaced: {broken}");
-        let [mut pause, most] = PAUSES;
+    fn recover(&mut self, broken: Broken) -> Result<(), String> {
+        let (began, [mut pause, most]) = (Instant::now(), PAUSES);
+        // What is in its way is told once, and not each time that it is tried.
+        let mut in_its_way = String::new();
         while !self.is_over.load(Ordering::Acquire) && self.failure.get().is_none() {
             match self.replace() {
-                // What is sent to a topic that is not there fails again and again.
-                Ok(()) => return self.gone_topic().map_or(Ok(()), |topic| Err(gone(topic))),
-                Err(ReplaceError::Replaced) => return Err(self.replaced()),
-                Err(ReplaceError::Failed(why)) => broken = Broken(why),
+                Ok(()) => {
+                    match in_its_way.is_empty() {
+                        true => tracing::warn!("the Kafka producer was replaced: {broken}"),
+                        false => tracing::info!(
+                            "Kafka takes records again, after {:.0} s: the producer was replaced",
+                            began.elapsed().as_secs_f64()
+                        ),
+                    }
+                    // What is sent to a topic that is not there fails again and again.
+                    return self.gone_topic().map_or(Ok(()), |topic| Err(gone(topic)));
+                }
+                Err(ReplaceError::Replaced) => {
+                    return Err(taken_over(&self.id, self.progress.process));
+                }
+                Err(ReplaceError::Failed(why)) if why == in_its_way => {}
+                Err(ReplaceError::Failed(why)) => {
+                    tracing::warn!(
+                        "Kafka takes no records, which wait until it does ({broken}): the producer can't be replaced \
+                         yet: {why}"
+                    );
+                    in_its_way = why;
+                }
             }
-            tracing::warn!("the Kafka producer can't be replaced yet: {broken}");
             std::thread::sleep(pause);
             pause = (pause * 2).min(most);
         }
@@ -276,16 +296,6 @@ impl TickCommitter {
             missing.retain(|name| metadata.topics().iter().all(|topic| topic.name() != *name));
         }
         missing.first().copied()
-    }
-
-    fn replaced(&self) -> String {
-        format!(
-            "another run of '{}' has taken the place of this one, process {}: only one may write into its \
-             topics (transactional.id {}); end one of them for good",
-            self.id.trim_start_matches("selfsame-"),
-            self.progress.process,
-            self.id
-        )
     }
 
     fn replace(&mut self) -> Result<(), ReplaceError> {
