@@ -23,9 +23,9 @@ pub struct Counts {
     /// How many people have entered and left each.
     pub entered: Vec<u64>,
     pub left: Vec<u64>,
-    /// Changelog records handed to each output, in the plan's order.
+    /// Changelog records sent to each output, in the plan's order. A process's writers count them, and not its workers.
     pub outputs: Vec<u64>,
-    /// How many of those were larger than their topic takes.
+    /// How many records were larger than their topic takes.
     pub too_large: Vec<u64>,
     /// Attribute and segment expressions that failed for a person, and expressions over joined
     /// columns that failed for a row: their results are null.

@@ -239,6 +239,55 @@ fn a_run_that_ends_while_files_are_merged_or_compacted_is_gone_on_with() {
     }
 }
 
+#[test]
+fn the_summary_counts_the_records_that_the_run_sent() {
+    const OUTPUTS: [&str; 4] = ["profiles", "segments", "identities", "conflicts"];
+    let folder = folder();
+    let path = folder.path();
+    let definition = format!("{DEFINITION}  conflicts: {{files: out/conflicts.ndjson}}\n");
+    fs::write(path.join("shop.yaml"), definition).expect("it is written");
+    let (web, crm) = rows(&mut Chance(11), 0, 300);
+    fs::write(path.join("in/web.ndjson"), web).expect("it is written");
+    fs::write(path.join("in/crm.ndjson"), crm).expect("it is written");
+    let text = |output: &str| {
+        fs::read_to_string(path.join(format!("out/{output}.ndjson"))).unwrap_or_default()
+    };
+    let lines = || OUTPUTS.map(|output| text(output).lines().count() as u64);
+    // What a run says that it sent, and how many records the files have more behind it.
+    let run = || {
+        let before = lines();
+        let arguments = [&RUN[..], &["--summary", "summary.json"]].concat();
+        let environment = [("SELFSAME_CHECKPOINT_ROWS", "100")];
+        let printed = Running::start_with(path, &arguments, &environment).end().well();
+        let summary = fs::read(path.join("summary.json")).expect("a summary");
+        let summary: Value = serde_json::from_slice(&summary).expect("JSON");
+        let sent = OUTPUTS.map(|output| summary["outputs"][output].as_u64().expect("a number"));
+        let shown = |output: &str| {
+            let mut lines = printed.lines().filter(|line| line.contains("out/"));
+            let line = lines.find(|line| line.trim_start().starts_with(output)).expect("a line");
+            line.split_whitespace().nth(1).expect("a number").replace(',', "").parse().ok()
+        };
+        assert_eq!(OUTPUTS.map(shown), sent.map(Some), "{printed}");
+        let mut more = lines();
+        more.iter_mut().zip(before).for_each(|(more, before)| *more -= before);
+        assert_eq!(sent, more, "{printed}");
+        (sent, summary["latency"].is_null())
+    };
+    let (sent, _) = run();
+    assert!(sent[0] > 0 && sent[3] > 0, "{sent:?}");
+    assert_eq!(run(), ([0; 4], true), "a checkpoint is begun with, and nothing is new");
+    fs::remove_dir_all(path.join("data/checkpoints")).expect("they are deleted");
+    assert_eq!(run(), ([0; 4], true), "all rows are read back, and outputs know them");
+    // An output of which something has gone is compared.
+    let profiles = text("profiles");
+    let less: Vec<&str> = profiles.lines().collect();
+    let less: String = less[..less.len() - 5].iter().map(|line| format!("{line}\n")).collect();
+    fs::write(path.join("out/profiles.ndjson"), less).expect("it is written");
+    let ([profiles, others @ ..], _) = run();
+    assert!((1..=5).contains(&profiles), "{profiles} records differ");
+    assert_eq!(others, [0; 3]);
+}
+
 /// The checkpoints that there are.
 fn checkpoints(folder: &Path) -> Vec<std::path::PathBuf> {
     let Ok(entries) = fs::read_dir(folder.join("data/checkpoints")) else { return Vec::new() };
@@ -379,6 +428,7 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     let rows = path.join("data/rows/web/1-p0-000000.parquet");
     for part in [
         path.join("data/manifest-0.json"),
+        path.join("data/store.json"),
         rows.clone(),
         path.join("data/ticks/1-p0-000000.parquet"),
     ] {
@@ -414,6 +464,65 @@ fn a_folder_that_lacks_a_part_is_refused_and_what_was_left_beside_it_goes() {
     selfsame(path, &RUN).well();
     assert!(left.iter().all(|left| !left.exists()));
     assert_eq!(state(path), undisturbed(path));
+}
+
+#[test]
+fn what_follows_from_other_things_is_made_anew_and_named_once() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(13);
+    for part in 0..5 {
+        let (web, crm) = rows(&mut chance, part * 60, 60);
+        append(&path.join("in/web.ndjson"), &web);
+        append(&path.join("in/crm.ndjson"), &crm);
+        selfsame(path, &RUN).well();
+    }
+    let whole = state(path);
+    let sizes = || {
+        ["profiles", "segments", "identities", "rejects"].map(|output| {
+            fs::metadata(path.join(format!("out/{output}.ndjson"))).expect("an output").len()
+        })
+    };
+    let told = sizes();
+    let run = || {
+        let ended = Running::start(path, &RUN).end();
+        let said = ended.err.clone();
+        ended.well();
+        said
+    };
+    assert_eq!(run(), "", "nothing is amiss");
+    let changes: [fn(&[u8]) -> Option<Vec<u8>>; 4] = [
+        |whole| {
+            let mut altered = whole.to_vec();
+            // In a file of numbers it is the highest byte of one.
+            altered[whole.len() / 2 / 16 * 16 + 7] ^= 0x40;
+            Some(altered)
+        },
+        |whole| Some(whole[..whole.len() / 3].to_vec()),
+        |_| Some(Vec::new()),
+        |_| None,
+    ];
+    for name in [
+        // Where a file was read back, its ticks begin where it ended.
+        "outputs/profiles.ticks",
+        "outputs/profiles.json",
+        "outputs/rejects.json",
+        "definition.json",
+        "definition.yaml",
+    ] {
+        for (number, change) in changes.iter().enumerate() {
+            let file = path.join("data").join(name);
+            match change(&fs::read(&file).expect("it is read")) {
+                None => fs::remove_file(&file).expect("it is deleted"),
+                Some(bytes) => fs::write(&file, bytes).expect("it is written"),
+            }
+            let said = run();
+            let named = said.lines().filter(|line| line.contains(&format!("data/{name}'"))).count();
+            assert_eq!((named, said.lines().count()), (1, 1), "{name}, {number}: {said}");
+            assert_eq!((sizes(), state(path)), (told, whole.clone()), "{name}, {number}");
+            assert_eq!(run(), "", "{name}, {number}: it is as it was");
+        }
+    }
 }
 
 /// What outputs were told follows from rows that a log had.

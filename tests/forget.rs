@@ -280,7 +280,17 @@ fn whoever_ends_while_a_person_is_forgotten_the_next_start_finishes_what_was_beg
         let asked =
             selfsame(folder, &["forget", "user:user-007", "--spec", "shop.yaml", "--suppress"]);
         let what = format!("{point} of process {process}");
-        assert!(!asked.status.success(), "{what}: {asked:?}");
+        let said = asked.badly();
+        let tells = match point {
+            "erasure begun" | "rows removed" => {
+                "which is noted: whatever uses the folder next finishes"
+            }
+            _ => "either nothing of the person has left yet, or all has",
+        };
+        assert!(
+            process > 0 || (said.contains(tells) && !said.contains("definition")),
+            "{what}: {said}"
+        );
         for running in both {
             assert!(!running.end().status.success(), "{what}");
         }

@@ -129,7 +129,7 @@ fn what_the_guide_shows_is_what_happens() {
     for (title, blocks) in chapters(&document) {
         let wants = |what: &str| blocks.iter().any(|block| block.text.contains(what));
         let found = wants("python3 ")
-            .then(|| python::with("guide", &["confluent_kafka", "duckdb", "pandas"]));
+            .then(|| python::with("guide", &["confluent_kafka", "duckdb", "pandas", "pyarrow"]));
         if found == Some(None) {
             // Past what the test's runner keeps of tests that pass; in continuous integration it has failed by now.
             let said = format!("SKIPPED: the chapter '{title}', which wants packages of Python\n");

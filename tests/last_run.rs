@@ -4,6 +4,7 @@ mod program;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use program::outputs::{Holds, holds};
 use program::{Ended, selfsame};
@@ -69,6 +70,48 @@ fn why_forget_and_apply_ask_of_the_folder_and_the_clock_of_the_last_run() {
     assert!(told.contains("kept") && !told.contains("--data FOLDER"), "{told}");
     let told = selfsame(path, &["forget", "ada@x.org"]).well();
     assert!(told.contains("1 stored row is removed"), "{told}");
+}
+
+#[test]
+fn a_data_folder_that_was_copied_is_asked_by_the_definition_that_is_in_force_in_it() {
+    let folder = folder();
+    let path = folder.path();
+    run(path, "kept").well();
+    let copied = |what: &str| {
+        let copy = tempfile::tempdir().expect("a folder");
+        let from = path.join(what);
+        let copies = Command::new("cp").arg("-r").arg(from).arg(copy.path()).status();
+        assert!(copies.expect("it is copied").success());
+        copy
+    };
+    let why = ["why", "ada@x.org", "--segment", "buyers", "--data", "kept"];
+    let forget = ["forget", "ada@x.org", "--data", "kept"];
+    let profiles = |path: &Path| fs::read_to_string(path.join("out/profiles.ndjson"));
+    // With its definition: by the clock that it had, and of the outputs beside it.
+    let copy = copied(".");
+    let copy = copy.path();
+    let told = selfsame(copy, &why).well();
+    assert!(told.contains("is in buyers"), "{told}");
+    let told = selfsame(copy, &forget).well();
+    assert!(told.contains("1 stored row is removed"), "{told}");
+    assert!(!profiles(copy).expect("an output").contains("ada@x.org"));
+    assert!(profiles(path).expect("an output").contains("ada@x.org"), "that is another one's");
+    // Without it the outputs are another folder's.
+    let copy = copied("kept");
+    let copy = copy.path();
+    let told = selfsame(copy, &forget).badly();
+    assert!(told.contains("shop.yaml', which lies elsewhere") && told.contains("--spec"), "{told}");
+    fs::remove_file(path.join("shop.yaml")).expect("it is deleted");
+    assert!(selfsame(copy, &why).well().contains("is in buyers"));
+    // Of a definition that was run from here another folder's is not asked.
+    fs::write(copy.join("other.yaml"), DEFINITION.replace("buyers: spent > 0", "rich: spent > 5"))
+        .expect("it is written");
+    fs::write(copy.join("web.ndjson"), ROWS).expect("it is written");
+    let other = ["run", "other.yaml", "--data", "other", "--clock", "event", "--until-end"];
+    selfsame(copy, &other).well();
+    assert!(selfsame(copy, &why).well().contains("is in buyers"));
+    let rich = ["why", "ada@x.org", "--segment", "rich"];
+    assert!(selfsame(copy, &rich).well().contains("is not in rich"));
 }
 
 #[test]

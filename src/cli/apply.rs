@@ -8,7 +8,7 @@ use clap::Args;
 use selfsame::internals::changelog::LastRun;
 use selfsame::internals::console;
 use selfsame::internals::console::counted;
-use selfsame::internals::control::{ControlAnswer, ControlRequest, ask};
+use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::plan::DataPlace;
 use selfsame::internals::runtime::{Clock, Difference, SegmentDifference};
 use selfsame::{Applied, Definition};
@@ -60,7 +60,13 @@ pub fn apply(args: &ApplyArgs) -> CommandResult {
         dry_run: args.dry_run,
     };
     let told = |text: &str| tracing::info!("{text}");
-    let applied = match ask(&data, &request, told)? {
+    let answer = ask(&data, &request, told).map_err(|error| match error {
+        AskError::Silent { .. } => {
+            format!("{error}, and at `definition.yaml` in the folder, which is the definition that is in force")
+        }
+        error => error.to_string(),
+    });
+    let applied = match answer? {
         ControlAnswer::Applied(applied) => applied,
         ControlAnswer::Failed(why) => {
             eprintln!("error: {}", console::shown_lines(&why));

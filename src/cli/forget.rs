@@ -1,13 +1,14 @@
 //! `selfsame forget`: a person's rows leave the store.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use selfsame::Forgetting;
 use selfsame::internals::console;
 use selfsame::internals::console::counted;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
 use selfsame::internals::runtime::Clock;
-use selfsame::{Definition, Forgetting};
+use selfsame::internals::store::Erasure;
 
 use super::asked::AskedRun;
 use super::print::{CommandResult, print};
@@ -29,7 +30,7 @@ pub struct ForgetArgs {
     /// The data folder [default: that of the last run from this folder, or the definition's `data`]
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
-    /// The definition file [default: the one that was last run from this folder]
+    /// The definition file [default: the one that was last run from this folder, or is in force in the data folder that is named]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
     /// What now() follows in the run, where none runs now [default: as in the last run from this folder, or `wall`]
@@ -49,7 +50,6 @@ pub struct ForgetArgs {
 pub fn forget(args: &ForgetArgs) -> CommandResult {
     let AskedRun { definition, clock, data } =
         AskedRun::new(args.spec.as_deref(), args.data.as_deref(), args.clock)?;
-    let definition = Definition::load(definition)?;
     let data = data
         .or_else(|| definition.plan().data.clone())
         .ok_or("nothing is stored: name the data folder of the run with --data FOLDER")?;
@@ -62,6 +62,7 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         Err(AskError::NotRunning { .. }) => {
             (false, definition.forget(data.clone(), clock, &args.id, how)?)
         }
+        Err(AskError::Silent { folder }) => return Err(unanswered(args, &folder).into()),
         Err(error) => return Err(error.into()),
     };
     let Some(forgotten) = forgotten else {
@@ -98,4 +99,20 @@ pub fn forget(args: &ForgetArgs) -> CommandResult {
         text.push_str("start the run again: it tells its outputs\n");
     }
     print(&console::shown_lines(&text))
+}
+
+/// What has become of it where the engine that was asked has ended: what is to leave is noted before anything does.
+fn unanswered(args: &ForgetArgs, folder: &Path) -> String {
+    let (id, silent) = (&args.id, AskError::Silent { folder: folder.to_owned() });
+    match Erasure::of(folder) {
+        _ if args.dry_run => format!("{silent}. Nothing was to be removed: ask again"),
+        Ok(Some(_)) => format!(
+            "{silent}. It had begun to forget the person, which is noted: whatever uses the folder next finishes that first, the run \
+             that is started again or the same command, and '{id}' is forgotten then"
+        ),
+        _ => format!(
+            "{silent}. No removal is half done: either nothing of the person has left yet, or all has. Say the same again: it removes \
+             what is there, or says that nobody is known by '{id}'"
+        ),
+    }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use selfsame::internals::control::{AskError, ControlAnswer, ControlRequest, ask};
-use selfsame::internals::definition;
 use selfsame::internals::explain::{self, AllRows, Question};
+use selfsame::internals::plan::Plan;
 use selfsame::internals::runtime::Clock;
 use selfsame::internals::store::{self, StoreError};
 
@@ -53,7 +53,7 @@ pub struct WhyArgs {
     /// Where does the value of this attribute come from?
     #[arg(long, value_name = "NAME")]
     attribute: Option<String>,
-    /// The definition file [default: the one that was last run from this folder]
+    /// The definition file [default: the one that was last run from this folder, or is in force in the data folder that is named]
     #[arg(long, env = "SELFSAME_SPEC", value_name = "FILE")]
     spec: Option<PathBuf>,
     /// The data folder of the runs [default: that of the last run from this folder, or the definition's `data`]
@@ -81,7 +81,7 @@ impl WhyArgs {
 pub fn why(args: &WhyArgs) -> CommandResult {
     let AskedRun { definition, clock, data } =
         AskedRun::new(args.spec.as_deref(), args.data.as_deref(), args.clock)?;
-    let plan = definition::load(&definition)?;
+    let plan = Plan::clone(definition.plan());
     // Before the first run of the definition nothing is stored yet.
     let rows = match data.or_else(|| plan.data.clone()) {
         None => AllRows::of_sources(plan, clock)?,
@@ -96,6 +96,9 @@ pub fn why(args: &WhyArgs) -> CommandResult {
                     return Err(format!("the engine answered something else: {other:?}").into());
                 }
                 Err(AskError::NotRunning { .. }) => {}
+                Err(error @ AskError::Silent { .. }) => {
+                    return Err(format!("{error}; then ask again").into());
+                }
                 Err(error) => return Err(error.into()),
             }
             match store::open_existing(&place) {

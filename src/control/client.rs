@@ -17,8 +17,8 @@ pub enum AskError {
     #[error("the engine of '{}' can't be asked: {source}", folder.display())]
     Io { folder: PathBuf, source: io::Error },
     #[error(
-        "the engine of '{}' has not answered: it may have ended. Look at what it logs, and at `definition.yaml` in the \
-         folder, which is the definition that is in force", folder.display()
+        "the engine of '{}' has not answered: it may have ended. Look at what it logs",
+        folder.display()
     )]
     Silent { folder: PathBuf },
 }

@@ -288,7 +288,7 @@ impl Control {
         let (published, observer) = serving.map(|of| (of.published, of.observer)).unzip();
         let run = Run::start_again(of, change, observer)?;
         if let Err(error) = in_force::decide(run.view(), &self.definition()) {
-            tracing::warn!("which definition is in force can't be noted: {error}");
+            in_force::untold(&error);
         }
         self.goes_on(&run, None, published);
         Ok(run)

@@ -11,7 +11,7 @@ use super::row_times::{NewestRows, RowTimes};
 use super::share::ProcessShare;
 use crate::metrics::Counts;
 use crate::plan::{Output, Plan};
-use crate::sink::UnderWay;
+use crate::sink::{OutputTicks, UnderWay};
 use crate::source::Lags;
 use crate::time::{Micros, Tick, wall_clock};
 
@@ -123,7 +123,13 @@ impl Live {
     pub fn counts(&self) -> Counts {
         let mut sum = self.empty.clone();
         self.counts.iter().for_each(|of| sum.add(&of.lock().expect("no one panics with it")));
+        sum.outputs = self.sent();
         sum
+    }
+
+    /// By output, how many records this process has sent to it.
+    pub fn sent(&self) -> Vec<u64> {
+        self.under_way.iter().map(OutputTicks::sent).collect()
     }
 
     /// What this process knows of its own part.
@@ -211,7 +217,6 @@ mod tests {
 
     use super::*;
     use crate::definition;
-    use crate::sink::OutputTicks;
 
     #[test]
     fn of_several_processes_none_tells_that_an_output_has_what_another_has_yet_to_send_it() {

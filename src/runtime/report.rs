@@ -38,7 +38,13 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn of(plan: &Plan, workers: &[WorkerReport], pending: Vec<u64>, took: Duration) -> Self {
+    /// Of what workers reported, with what this process has sent and what is not acknowledged, by output.
+    pub fn of(
+        plan: &Plan,
+        workers: &[WorkerReport],
+        (sent, pending): (Vec<u64>, Vec<u64>),
+        took: Duration,
+    ) -> Self {
         let mut counts = Counts::new(plan.sources.len(), plan.segments.len(), plan.outputs.len());
         let mut histogram = new_histogram();
         for worker in workers {
@@ -47,6 +53,7 @@ impl Report {
                 histogram.saturating_record_n(*value, *rows);
             }
         }
+        counts.outputs.iter_mut().zip(sent).for_each(|(sum, sent)| *sum += sent);
         let is_sent = counts.outputs.iter().any(|sent| *sent > 0);
         let latency = LatencySummary::of(&histogram, plan.target_latency).filter(|_| is_sent);
         let waits = LongWait::together(workers.iter().flat_map(|of| &of.waits).copied());
@@ -236,9 +243,11 @@ pub fn summary_text(plan: &Plan, end: RunEnd, report: &Report) -> String {
     }
     line(format_args!(""));
     let Some(latency) = latency else {
-        let why = match rows {
-            0 => "no row was read",
-            _ => "no record was sent to any output",
+        let is_sent = counts.outputs.iter().any(|sent| *sent > 0);
+        let why = match (rows, is_sent) {
+            (0, _) => "no row was read",
+            (_, false) => "no record was sent to any output",
+            (_, true) => "the records came of rows that were stored before",
         };
         line(format_args!("  no latency: {why}"));
         return text;

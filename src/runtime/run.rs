@@ -252,7 +252,8 @@ impl Run {
         }
         let first = options.process == 0;
         let pending = process.live.under_way.iter().map(OutputTicks::records).collect();
-        let report = first.then(|| Report::of(&plan, &reports, pending, started.elapsed()));
+        let records = (process.live.sent(), pending);
+        let report = first.then(|| Report::of(&plan, &reports, records, started.elapsed()));
         (Ok(Ended { end, report }), Some(guards))
     }
 }

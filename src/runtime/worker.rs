@@ -183,7 +183,11 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     if leader.is_some() && writers.delivers() {
         requests.send(Request::Settled(process.settled_before(Tick::MAX)));
     }
-    let counts = dataflow.counts.borrow().clone();
+    let mut counts = dataflow.counts.borrow().clone();
+    // What the first process has sent is asked when its outputs are closed.
+    if index >= process.workers && index % process.workers == 0 {
+        counts.outputs = process.live.sent();
+    }
     let waits = standstill.map(|of| of.finish(plan, Instant::now())).unwrap_or_default();
     let report = WorkerReport { counts, latencies: latencies.recorded(), waits };
     requests.send(Request::Report(Box::new(report)));

@@ -100,14 +100,15 @@ pub fn start<M: Medium>(
     medium: M,
     awaiting: Awaiting,
 ) -> Result<Box<dyn Target>, SinkError> {
-    let Awaiting { backlog, is_abandoned, .. } = awaiting;
+    let Awaiting { backlog, is_abandoned, under_way: (_, index_of) } = awaiting;
     let abandon = move || is_abandoned.store(true, Ordering::Relaxed);
     if let Some(durable) = opening.durable.clone() {
         if let LocalStanding::Withheld(tick) = standing {
             opening.holds(output, tick);
         }
         let medium = (medium, Some(backlog));
-        let target = durable::start(opening, (&durable, output), standing, medium, abandon, || ())?;
+        let target =
+            durable::start(opening, (&durable, index_of), standing, medium, abandon, || ())?;
         return Ok(Box::new(target));
     }
     let (sender, batches) = unbounded();
@@ -169,7 +170,7 @@ fn deliver<M: Medium>(
         let portion = waiting.take_before(Tick::MAX);
         let last = *portion.last_key_value().expect("one at least").0;
         backlog.deliver();
-        let written = portion.values().all(|of| of.write(&mut medium, names) == Readership::Stays);
+        let written = portion.values().all(|of| of.write(&mut medium, names).is_some());
         if !written || medium.commit(last).0 == Readership::Left {
             // What comes yet is taken, so that nothing waits for it.
             drop((portion, waiting));

@@ -23,6 +23,7 @@ use super::queued::{QueuedRecords, QueuedTick, QueuedTicks};
 use super::receipt::{Acknowledgement, Receipt};
 use super::record::Record;
 use super::target::{Opening, Target};
+use super::under_way::UnderWay;
 use crate::console::counted;
 use crate::fault;
 use crate::time::Tick;
@@ -66,6 +67,10 @@ impl Target for DurableTarget {
         self.backlog.take(tick, taking);
     }
 
+    fn counts_sent(&self) -> bool {
+        true
+    }
+
     fn close(&self) {
         let _ = self.known.recv();
         (self.on_close)();
@@ -90,6 +95,8 @@ struct LocalCommitter<M> {
     progress: LocalProgress,
     file: ProgressFile,
     backlog: Arc<Backlog>,
+    /// Where what is sent is counted: the output's place is the number.
+    counted: (UnderWay, usize),
     pending: QueuedTicks,
     /// What is acknowledged once it has been compared.
     compared: Vec<Acknowledgement>,
@@ -102,12 +109,13 @@ struct LocalCommitter<M> {
 /// nothing more will be said, after all is committed. Of an output that may lag behind the run its backlog is given.
 pub fn start<M: Medium>(
     opening: &Opening<'_>,
-    (durable, output): (&DurableOutputs, &str),
+    (durable, index_of): (&DurableOutputs, usize),
     standing: LocalStanding,
     (medium, lagging): (M, Option<Arc<Backlog>>),
     abandon: impl Fn() + Send + Sync + 'static,
     on_close: impl Fn() + Send + Sync + 'static,
 ) -> Result<DurableTarget, SinkError> {
+    let output = opening.plan.outputs[index_of].name.as_str();
     let (sender, batches) = unbounded();
     let (telling, known) = unbounded();
     let backlog = lagging.unwrap_or_default();
@@ -121,6 +129,7 @@ pub fn start<M: Medium>(
         progress,
         file: ProgressFile::new(durable, output),
         backlog: Arc::clone(&backlog),
+        counted: (UnderWay::clone(&opening.under_way), index_of),
         pending: QueuedTicks::default(),
         compared: Vec::new(),
         left_over: None,
@@ -250,12 +259,14 @@ impl<M: Medium> LocalCommitter<M> {
                 return Readership::Left;
             }
         }
+        let mut sent = 0;
         for (tick, waiting) in &ready {
             let is_difference = self.left_over.is_some() && *tick == self.durable.replayed;
             self.medium.begins(if is_difference { self.durable.differs_at } else { *tick });
-            if waiting.write(&mut self.medium, &self.names) == Readership::Left {
+            let Some(written) = waiting.write(&mut self.medium, &self.names) else {
                 return Readership::Left;
-            }
+            };
+            sent += written;
         }
         fault::point("records written");
         let (reading, file) = self.medium.commit(tick);
@@ -269,6 +280,8 @@ impl<M: Medium> LocalCommitter<M> {
         }
         fault::point("records told");
         self.progress = told;
+        let (outputs, number) = &self.counted;
+        outputs[*number].note_sent(sent);
         // The acknowledgements go first: who waits for room waits for them.
         drop(ready);
         self.backlog.release(tick);

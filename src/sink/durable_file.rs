@@ -71,7 +71,7 @@ pub fn start(
     let abandon = move || abandoned.abandon();
     let target = durable::start(
         opening,
-        (durable, &output.name),
+        (durable, index_of),
         standing,
         (medium, None),
         abandon,
@@ -89,7 +89,14 @@ pub fn of_stream(
     ends: &mut BTreeSet<Tick>,
 ) -> io::Result<LocalStanding> {
     let file = ProgressFile::new(durable, output);
-    let told = file.read()?.filter(|told| told.is_of(durable));
+    let told = file.read()?;
+    if told.is_none() && file.path().exists() {
+        tracing::warn!(
+            "{}, and is written anew: output {output} counts as told of all that is stored",
+            file.why_unknown()
+        );
+    }
+    let told = told.filter(|told| told.is_of(durable));
     // Ticks that the data folder does not know were not replayed either.
     let told = told.filter(|_| !durable.comes_at_once);
     let tick = told.as_ref().map_or(durable.replayed, |told| told.tick.min(durable.replayed));
@@ -121,13 +128,20 @@ fn index(
     let told = told.filter(|told| told.store == durable.store && !begins);
     if let Some(told) = told.filter(|told| told.tick <= durable.replayed)
         && let Some(part) = told.file.filter(|part| part.is_in(&sink.file))
-        && let Some(kept) = TickIndex::kept(&place, path, (told.tick, part.bytes))?
     {
-        // What is behind it had not been committed, and stays where the file is compared.
-        if sink.file.metadata()?.len() > part.bytes {
-            kept.add(told.tick, part.bytes);
+        if let Some(kept) = TickIndex::kept(&place, path, (told.tick, part.bytes))? {
+            // What is behind it had not been committed, and stays where the file is compared.
+            if sink.file.metadata()?.len() > part.bytes {
+                kept.add(told.tick, part.bytes);
+            }
+            return Ok(Some(kept));
         }
-        return Ok(Some(kept));
+        tracing::warn!(
+            "'{}', which tells where in '{}' its ticks begin, is not there, or is not what was written, and is begun \
+             anew: who follows the output can't go on from before",
+            place.display(),
+            path.display()
+        );
     }
     // Behind what is replayed; of a folder without rows, behind all that another one may have told.
     let (tick, byte) = match (durable.replayed, begins) {
@@ -148,7 +162,8 @@ fn of_file(
     sink: &StreamSink,
 ) -> io::Result<(LocalStanding, bool)> {
     let (file, path, output) = (&sink.file, &sink.path, &opening.plan.outputs[index_of]);
-    let told = ProgressFile::new(durable, &output.name).read()?;
+    let progress = ProgressFile::new(durable, &output.name);
+    let told = progress.read()?;
     let ours = told.as_ref().filter(|told| told.is_of(durable));
     if let Some(told) = ours.filter(|told| told.tick <= durable.replayed && !durable.comes_at_once)
         && let Some(part) = told.file.as_ref().filter(|part| part.is_in(file))
@@ -168,13 +183,15 @@ fn of_file(
         return Ok((LocalStanding::Withheld(0), true));
     }
     let why = match (&told, ours) {
-        _ if durable.comes_at_once => "another run takes over",
-        (_, Some(_)) => "it is not what was committed there",
+        _ if durable.comes_at_once => "another run takes over".to_owned(),
+        (_, Some(_)) => "it is not what was committed there".to_owned(),
         (Some(told), _) if told.store == durable.store => {
-            "it was written with another definition, or another clock"
+            "it was written with another definition, or another clock".to_owned()
         }
-        (Some(_), _) => "it was written from another data folder, or before somebody was forgotten",
-        (None, _) => "nothing tells of which ticks it holds records",
+        (Some(_), _) => {
+            "it was written from another data folder, or before somebody was forgotten".to_owned()
+        }
+        (None, _) => progress.why_unknown(),
     };
     let ahead = opening.ahead.take(index_of);
     match read_back(opening, output, sink, ahead)? {

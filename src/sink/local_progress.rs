@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::commit::DurableOutputs;
 use crate::place::path_part;
-use crate::store::Folder;
+use crate::store::{Folder, StoreError};
 use crate::time::Tick;
 
 /// Where the progress of outputs lies in a data folder.
@@ -85,7 +85,8 @@ pub fn latest_committed(folder: &Folder, store: &str) -> io::Result<Option<(Tick
         if path.extension().is_none_or(|of| of != "json") {
             continue;
         }
-        let told = serde_json::from_slice::<LocalProgress>(&std::fs::read(&path)?).ok();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let told = folder.read::<LocalProgress>(&format!("{OUTPUTS}/{name}")).ok().flatten();
         let committed = told.filter(|told| told.store == store).map(|told| (told.tick, path));
         latest = latest.max(committed);
     }
@@ -112,22 +113,27 @@ impl ProgressFile {
         self.folder.root.join(&self.name)
     }
 
-    /// What was told last; nothing where that is none, or can't be understood.
+    /// What was told last; nothing where that is none, or is not what was written.
     pub fn read(&self) -> io::Result<Option<LocalProgress>> {
-        match std::fs::read(self.path()) {
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        match self.folder.read(&self.name) {
+            Err(StoreError::Altered { .. }) => Ok(None),
+            read => read.map_err(io::Error::other),
         }
+    }
+
+    /// Why nothing is known: for people.
+    pub fn why_unknown(&self) -> String {
+        let path = self.path();
+        let is = if path.exists() { "is not what was written" } else { "is not there" };
+        format!("'{}', which tells of which ticks it holds records, {is}", path.display())
     }
 
     /// Replaces it: after a crash either the old one is there or this one.
     pub fn write(&self, progress: &LocalProgress) -> io::Result<()> {
-        let json = serde_json::to_vec(progress).expect("it is plain");
         let replaced = match progress.file {
             // It is on this machine, too: elsewhere it is read back and compared.
-            Some(_) => self.folder.replace_here(&self.name, &json),
-            None => self.folder.replace(&self.name, &json),
+            Some(_) => self.folder.write_here(&self.name, progress),
+            None => self.folder.write(&self.name, progress),
         };
         replaced.map_err(io::Error::other)
     }

@@ -166,10 +166,10 @@ pub fn publish<'scope>(
     let rejects = Rejects::new(plan, router);
     let undated = of_rejects(rejects.clone(), inputs.rejects);
     let records = records.concat(dated(undated, now)).concat(replaced);
-    let (mut refused, mut acknowledged) = write(records, writers.clone(), &counts);
+    let (mut refused, mut acknowledged) = write(records, writers.clone());
     if plan.outputs.iter().any(|output| matches!(output.target, Destination::Kafka { .. })) {
         let told = rejects_of_refused(refused, rejects, &counts);
-        let (refused_too, acknowledged_too) = write(told, writers, &counts);
+        let (refused_too, acknowledged_too) = write(told, writers);
         (refused, acknowledged) = (refused_too, acknowledged.concat(acknowledged_too));
     }
     let ((handed, _), (complete, _)) = (refused.probe(), acknowledged.probe());
@@ -280,12 +280,8 @@ fn rejects_of_refused<'scope>(
 type WrittenRecords<'scope> = (Stream<'scope, Refused>, Stream<'scope, ()>);
 
 /// Hands records to writers.
-fn write<'scope>(
-    records: Collection<'scope, Record>,
-    writers: Writers,
-    counts: &SharedCounts,
-) -> WrittenRecords<'scope> {
-    let (scope, counts) = (records.inner.scope(), SharedCounts::clone(counts));
+fn write<'scope>(records: Collection<'scope, Record>, writers: Writers) -> WrittenRecords<'scope> {
+    let scope = records.inner.scope();
     let mut builder = OperatorBuilder::new("Write".to_owned(), scope);
     let activator = scope.worker().sync_activator_for(builder.operator_info().address.to_vec());
     let activator = Arc::new(activator);
@@ -323,9 +319,6 @@ fn write<'scope>(
                     let _ = activator.activate();
                 });
                 let records = arrived.records.into_iter().map(|(record, _, _)| record);
-                let records = records.inspect(|record| {
-                    counts.borrow_mut().outputs[usize::from(record.output)] += 1;
-                });
                 writers.send(tick, records, &receipt);
                 taking.push_back((arrived.until_taken, awaited_taking));
                 under_way.push_back((arrived.until_acknowledged, awaited));

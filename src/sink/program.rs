@@ -92,7 +92,7 @@ fn durable_function(
     };
     let abandon = move || is_abandoned.store(true, Ordering::Relaxed);
     let target =
-        durable::start(opening, (durable, &output.name), standing, (medium, None), abandon, || ())?;
+        durable::start(opening, (durable, number), standing, (medium, None), abandon, || ())?;
     Ok(Box::new(target))
 }
 

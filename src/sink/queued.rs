@@ -59,14 +59,17 @@ pub struct QueuedTick {
 }
 
 impl QueuedTick {
-    pub fn write<M: Medium>(&self, medium: &mut M, names: &Catalog) -> Readership {
+    /// Writes all of it, and says how many records that are; `None`: nobody reads them any more.
+    pub fn write<M: Medium>(&self, medium: &mut M, names: &Catalog) -> Option<u64> {
+        let mut written = 0;
         for records in &self.records {
-            let written = records.read(medium).map(|records| medium.write(&records, names));
-            if written != Some(Readership::Stays) {
-                return Readership::Left;
+            let records = records.read(medium)?;
+            if medium.write(&records, names) == Readership::Left {
+                return None;
             }
+            written += records.len() as u64;
         }
-        Readership::Stays
+        Some(written)
     }
 
     fn add(&mut self, records: QueuedRecords) {

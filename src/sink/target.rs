@@ -25,6 +25,11 @@ pub trait Target: Send + Sync {
     /// can't be taken is told by [`Receipt::refuse`]; a world that fails is tried again.
     fn send(&self, tick: Tick, records: Vec<Record>, receipt: Receipt);
 
+    /// Whether it counts what it sends (`OutputTicks::note_sent`), since it takes some records that it does not send.
+    fn counts_sent(&self) -> bool {
+        false
+    }
+
     /// Nothing more will be sent: what was is acknowledged.
     fn close(&self) {}
 }

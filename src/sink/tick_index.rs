@@ -6,7 +6,7 @@
 //! it, all is known.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,7 +32,14 @@ impl TickIndex {
     /// one, and lies before this byte.
     pub fn kept(index: &Path, path: &Path, (tick, bytes): (Tick, u64)) -> io::Result<Option<Self>> {
         let Some(known) = TickIndex::opened(index, path)? else { return Ok(None) };
-        let number = known.first_where(|(_, byte)| byte >= bytes)?;
+        if !known.is_in_order()? {
+            return Ok(None);
+        }
+        let number = match known.first_where(|(_, byte)| byte >= bytes)? {
+            // Of what begins where the file ends nothing was cut off.
+            0 if known.pairs() > 0 && known.pair(0)?.1 == bytes => 1,
+            number => number,
+        };
         known.number.store(number, Ordering::Release);
         known.pairs.set_len(number * PAIR)?;
         let Some(last) = number.checked_sub(1) else { return Ok(None) };
@@ -67,6 +74,23 @@ impl TickIndex {
         let begun = TickIndex::of(pairs, path)?;
         begun.add(tick, byte);
         Ok(begun)
+    }
+
+    /// Whether neither ticks nor bytes fall, as it is written.
+    fn is_in_order(&self) -> io::Result<bool> {
+        let (mut pairs, mut last) = (BufReader::new(&self.pairs), [0; 2]);
+        for _ in 0..self.pairs() {
+            let mut pair = [[0; 8]; 2];
+            for number in &mut pair {
+                pairs.read_exact(number)?;
+            }
+            let pair = pair.map(u64::from_le_bytes);
+            if pair[0] < last[0] || pair[1] < last[1] {
+                return Ok(false);
+            }
+            last = pair;
+        }
+        Ok(true)
     }
 
     fn of(pairs: File, path: &Path) -> io::Result<Self> {
@@ -162,6 +186,35 @@ mod tests {
             prop_assert!(TickIndex::kept(&index, &path, earlier).expect("it is read").is_some());
             let later = (all[kept].0 + 1, end);
             prop_assert!(TickIndex::kept(&index, &path, later).expect("it is read").is_none());
+            // Of an index that was begun where the file ends, too, nothing was cut off.
+            let untold = TickIndex::begun(&index, &path, 10, 7).expect("it is written");
+            prop_assert_eq!(untold.pairs(), 1);
+            let again = TickIndex::kept(&index, &path, (10, 7)).expect("it is read");
+            prop_assert_eq!(again.expect("it is as it was told").pairs(), 1);
+            prop_assert!(TickIndex::kept(&index, &path, (10, 6)).expect("it is read").is_none());
+        }
+
+        #[test]
+        fn an_index_in_which_ticks_or_bytes_fall_is_not_gone_on_with(
+            steps in prop::collection::vec((1u64..5, 1u64..100), 2..60),
+            altered in 0usize..60,
+            is_byte: bool,
+        ) {
+            let folder = tempfile::tempdir().expect("a folder");
+            let (index, path) = (folder.path().join("x.ticks"), folder.path().join("x.ndjson"));
+            let begun = TickIndex::begun(&index, &path, 10, 0).expect("it is written");
+            let (mut tick, mut byte) = (10, 0);
+            for (ticks, bytes) in &steps {
+                (tick, byte) = (tick + ticks, byte + bytes);
+                begun.add(tick, byte);
+            }
+            let mut written = std::fs::read(&index).expect("it is read");
+            // The highest byte of a number that is not the last.
+            let place = altered % steps.len() * 16 + if is_byte { 15 } else { 7 };
+            written[place] ^= 0x40;
+            std::fs::write(&index, written).expect("it is written");
+            let again = TickIndex::kept(&index, &path, (tick, u64::MAX)).expect("it is read");
+            prop_assert!(again.is_none());
         }
     }
 }

@@ -13,6 +13,15 @@ pub struct OutputTicks {
     held: Mutex<BTreeMap<Tick, u64>>,
     /// Where its earlier records are, of an output whose file tells.
     index: Mutex<Option<Arc<TickIndex>>>,
+    /// Shared with those of a run that this one takes the outputs from.
+    counts: Mutex<Arc<OutputCounts>>,
+}
+
+/// What is counted of an output.
+#[derive(Debug, Default)]
+struct OutputCounts {
+    /// Records that this run has sent to it: none that it was told before, or holds already.
+    sent: AtomicU64,
     /// How many attempts to deliver have failed and are made again.
     retries: AtomicU64,
     /// Bytes that are spilled to the disk.
@@ -50,29 +59,49 @@ impl OutputTicks {
         self.held.lock().expect("no one panics with it").keys().next().copied()
     }
 
+    /// What was opened beside it takes its place, and goes on with where its earlier records are and what it counts.
+    pub fn take_over(&self, opened: &OutputTicks) {
+        self.set_index(opened.index());
+        *self.counts.lock().expect("no one panics with it") = opened.counts();
+    }
+
+    fn counts(&self) -> Arc<OutputCounts> {
+        Arc::clone(&self.counts.lock().expect("no one panics with it"))
+    }
+
+    /// So many records are sent to it.
+    pub fn note_sent(&self, records: u64) {
+        self.counts().sent.fetch_add(records, Ordering::Relaxed);
+    }
+
+    /// How many records this run has sent to it.
+    pub fn sent(&self) -> u64 {
+        self.counts().sent.load(Ordering::Relaxed)
+    }
+
     /// An attempt to deliver has failed, and is made again.
     pub fn note_retry(&self) {
-        self.retries.fetch_add(1, Ordering::Relaxed);
+        self.counts().retries.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many attempts to deliver have failed and are made again.
     pub fn retries(&self) -> u64 {
-        self.retries.load(Ordering::Relaxed)
+        self.counts().retries.load(Ordering::Relaxed)
     }
 
     /// So many bytes more are spilled to the disk.
     pub fn spill(&self, bytes: u64) {
-        self.spilled.fetch_add(bytes, Ordering::Relaxed);
+        self.counts().spilled.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// So many bytes lie there no more.
     pub fn take_back(&self, bytes: u64) {
-        self.spilled.fetch_sub(bytes, Ordering::Relaxed);
+        self.counts().spilled.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Bytes that are spilled to the disk.
     pub fn spilled(&self) -> u64 {
-        self.spilled.load(Ordering::Relaxed)
+        self.counts().spilled.load(Ordering::Relaxed)
     }
 
     /// Records that are not acknowledged.

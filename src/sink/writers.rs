@@ -179,6 +179,7 @@ impl Writers {
     ) -> AwaitedAcknowledgement {
         let under_way = opened.under_way();
         let mut opened = std::mem::replace(&mut *opened.targets_mut(), Targets::none());
+        self.under_way.iter().zip(under_way.iter()).for_each(|(of, opened)| of.take_over(opened));
         let (told, gone) = bounded(2);
         let (receipt, taking, awaited) = Receipt::new(move || {
             let _ = told.try_send(());
@@ -208,9 +209,6 @@ impl Writers {
                 "{} larger than the topic takes: a tombstone is in the place of each",
                 counted(refused, "record is", "records are")
             );
-        }
-        for (of, from) in self.under_way.iter().zip(under_way.iter()) {
-            of.set_index(from.index());
         }
         opened.show_to(self.observer.as_ref(), self.unsent.as_ref(), &self.under_way);
         *self.targets_mut() = opened;
@@ -329,6 +327,9 @@ impl Writers {
             let target = target.expect("records are routed to a process that writes the output");
             let (under_way, records) = (self.under_way(), batch.len() as u64);
             under_way[output].add(tick, records);
+            if !target.counts_sent() {
+                under_way[output].note_sent(records);
+            }
             if let Some(observer) = &self.observer {
                 observer.observe(tick, &batch, receipt.clone());
             }

@@ -6,9 +6,10 @@
 //! nobody has complained for a while.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode as Code};
@@ -32,6 +33,9 @@ struct BrokerWatch {
     told: BTreeMap<String, Instant>,
     is_kept: bool,
 }
+
+/// Whether brokers have answered this process: then what listens there is one.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
 
 static WATCH: Mutex<BrokerWatch> =
     Mutex::new(BrokerWatch { away: BTreeMap::new(), told: BTreeMap::new(), is_kept: false });
@@ -93,6 +97,11 @@ pub fn complain(code: Option<Code>, error: &str, reason: &str) {
     }
 }
 
+/// Brokers have answered, and are known to speak Kafka with us.
+pub fn have_answered() {
+    ANSWERED.store(true, Ordering::Relaxed);
+}
+
 /// Why brokers, as `host:port` and several with commas, don't answer, as far as can be seen from here.
 pub fn silence(brokers: &str, error: &KafkaError) -> String {
     let why = |broker: &str| {
@@ -115,6 +124,9 @@ pub fn silence(brokers: &str, error: &KafkaError) -> String {
     let all: Vec<&str> = brokers.split(',').map(str::trim).collect();
     let reasons: Vec<String> = all.iter().filter_map(|broker| why(broker)).collect();
     match reasons.len() < all.len() {
+        true if ANSWERED.load(Ordering::Relaxed) => {
+            format!("what listens there takes connections and does not answer ({error})")
+        }
         true => format!(
             "what listens there does not speak Kafka with us ({error}): is it a broker, and does \
              kafka.properties say the security.protocol that it wants?"
@@ -175,14 +187,24 @@ fn keep() {
     }
 }
 
-/// A broker waits for who connects to say something; what stands before one that is away hangs up.
+/// What asks a broker for the versions that it speaks, as every client does first: its length, the request's number (18)
+/// and version (0), a number of its own, and no name.
+const ASKS: [u8; 14] = [0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 0, 255, 255];
+
+/// A broker waits for who connects to say something; what stands before one that is away hangs up. Then it says something
+/// to that, if only that it wants TLS; one that stands still takes the connection and says nothing.
 fn answers(broker: &str) -> bool {
     let mut addresses = broker.to_socket_addrs().into_iter().flatten();
     addresses.any(|address| {
         let Ok(mut stream) = TcpStream::connect_timeout(&address, LOOK) else { return false };
-        let waits = stream.set_read_timeout(Some(HANGING_UP));
-        let silent = stream.read(&mut [0]).map_err(|error| error.kind());
-        waits.is_ok() && matches!(silent, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut))
+        let is_silent = |stream: &mut TcpStream, patience| {
+            let waits = stream.set_read_timeout(Some(patience));
+            let read = stream.read(&mut [0]).map_err(|error| error.kind());
+            waits.is_ok() && matches!(read, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut))
+        };
+        is_silent(&mut stream, HANGING_UP)
+            && stream.write_all(&ASKS).is_ok()
+            && !is_silent(&mut stream, LOOK)
     })
 }
 
@@ -203,6 +225,8 @@ fn address(reason: &str) -> Option<(&str, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -220,5 +244,29 @@ mod tests {
         }
         assert_eq!(address("[::1]:9092/1: Disconnected"), Some(("[::1]:9092", "Disconnected")));
         assert_eq!(address("1/1 brokers are down"), None);
+    }
+
+    #[test]
+    fn one_that_takes_connections_and_stands_still_is_away() {
+        let listening = |then: fn(TcpStream)| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+            let address = listener.local_addr().expect("it is bound").to_string();
+            std::thread::spawn(move || listener.incoming().flatten().for_each(then));
+            address
+        };
+        // It asks what it has read: nothing that comes by itself is an answer.
+        let broker = listening(|mut of| {
+            let mut asked = [0; ASKS.len()];
+            let _ = of.read_exact(&mut asked).and_then(|()| of.write_all(&asked[..8]));
+        });
+        assert!(answers(&broker));
+        assert!(!answers(&listening(std::mem::forget)), "it stands still");
+        assert!(!answers(&listening(drop)), "what stands before it hangs up");
+        // It is not taken for something else that listens there, once it has answered.
+        let error = KafkaError::MetadataFetch(Code::BrokerTransportFailure);
+        assert!(silence(&broker, &error).contains("does not speak Kafka with us"));
+        have_answered();
+        let said = silence(&broker, &error);
+        assert!(said.contains("takes connections and does not answer"), "{said}");
     }
 }

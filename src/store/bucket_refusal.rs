@@ -52,8 +52,9 @@ impl BucketRefusal {
             }
             BucketRefusal::Clock => "this machine's clock is not the server's: set it right",
             BucketRefusal::Nobody => {
-                "nothing says who asks: give access_key_id and secret_access_key of `data`, or AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY"
+                "nothing says who asks that bucket of S3 (s3://BUCKET/PREFIX): give access_key_id and secret_access_key of \
+                 `data`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. A folder on this machine whose path begins with \
+                 `s3:/` is written `./s3:/`"
             }
         }
     }
@@ -87,5 +88,16 @@ pub fn said(error: &Error) -> String {
     match code(&text) {
         "" => refusal.remedy().to_owned(),
         code => format!("{} ({code})", refusal.remedy()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wrote_a_path_that_is_taken_for_a_bucket_is_told_how_one_is_written() {
+        let nobody = BucketRefusal::Nobody.remedy();
+        assert!(nobody.contains("s3://BUCKET/PREFIX") && nobody.contains("`./s3:/`"), "{nobody}");
     }
 }

@@ -18,11 +18,7 @@ pub enum StoreError {
     Checkpoint(std::io::Error),
     #[error("the data folder's '{}' can't be {what}: {source}{}", path.display(), remedy(source))]
     Io { path: PathBuf, what: &'static str, source: std::io::Error },
-    #[error(
-        "'{}' is not what was written: {why}. Put back the file from a copy; or, to begin anew, take the data \
-         folder away and let the sources be read from their start",
-        path.display()
-    )]
+    #[error("'{}' is not what was written: {why}. {}", path.display(), way_out(path))]
     Altered { path: PathBuf, why: String },
     #[error(
         "the data folder '{}' is in use by another run: end that one, or give this one a folder of its own",
@@ -65,6 +61,38 @@ fn remedy(source: &std::io::Error) -> &'static str {
     }
 }
 
+/// What is to be done where a file of a data folder is not what was written: it is another thing with each.
+fn way_out(path: &Path) -> &'static str {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let within = path.parent().and_then(name);
+    let above = path.parent().and_then(Path::parent).and_then(name);
+    match (name(path).as_deref(), within.as_deref(), above.as_deref()) {
+        (Some("suppressed.json"), ..) => {
+            "Put back the file from a copy: rows of people who are to stay forgotten are kept out by it alone. Where there \
+             is no copy, write {\"identifiers\": []} into it, and say `selfsame forget TYPE:VALUE --suppress` of each of \
+             their identifiers again before a run is started"
+        }
+        (Some("forgetting.json"), ..) => {
+            "It says who is being forgotten: take it away, and say `selfsame forget` of that person again before a run is \
+             started"
+        }
+        (Some("definition.json" | "definition.yaml"), ..) => {
+            "Take it away: the next run writes it anew, of the definition that it is started with"
+        }
+        (_, Some("outputs"), _) => {
+            "Take it away: a file that is an output is then read back and compared; an output that can't be read back counts \
+             as told of all that is stored"
+        }
+        (_, Some(tick), Some("checkpoints")) if tick.bytes().all(|of| of.is_ascii_digit()) => {
+            "It may be deleted: all that is in a checkpoint follows from the stored rows"
+        }
+        _ => {
+            "Put back the file from a copy; or, to begin anew, take the data folder away and let the sources be read from \
+             their start: whoever was forgotten is then there again, as far as these have their rows"
+        }
+    }
+}
+
 impl StoreError {
     /// Says of an error that it came when something was done to a path.
     pub fn io(
@@ -77,5 +105,36 @@ impl StoreError {
 
     pub fn altered(path: &Path, why: impl Into<String>) -> StoreError {
         StoreError::Altered { path: path.to_owned(), why: why.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_from_other_things_may_be_deleted_and_what_counts_is_put_back() {
+        let said = |path: &str| StoreError::altered(Path::new(path), "it is torn").to_string();
+        for rows in
+            ["data/rows/web/1-p0-000000.parquet", "data/manifest-0.json", "s3://b/shop/log/1"]
+        {
+            assert!(
+                said(rows).contains("torn. Put back the file from a copy; or"),
+                "{}",
+                said(rows)
+            );
+        }
+        // Where the folder itself lies says nothing.
+        assert!(said("checkpoints/data/store.json").contains("Put back"));
+        for (path, way_out) in [
+            ("data/checkpoints/00000000000000000007/complete-0.json", "may be deleted"),
+            ("s3://bucket/definition.json", "Take it away: the next run writes it anew"),
+            ("data/outputs/profiles.json", "is then read back and compared"),
+            ("data/forgetting.json", "say `selfsame forget` of that person again"),
+            ("data/suppressed.json", "write {\"identifiers\": []} into it"),
+        ] {
+            let said = said(path);
+            assert!(said.contains(way_out) && !said.contains("to begin anew"), "{said}");
+        }
     }
 }

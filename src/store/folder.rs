@@ -17,9 +17,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::checked;
+use super::entries::entries;
 use super::error::StoreError;
 use super::frame::LogHeader;
 use super::kept::{FilesInUse, KeptFiles};
@@ -56,7 +58,18 @@ pub struct StoreFile {
 
 /// Whether a run has stored anything there.
 pub fn is_there(root: &Path) -> bool {
-    root.join("store.json").exists()
+    root.join("store.json").exists() || holds_rows(root)
+}
+
+/// Whether there is something that says of rows, which is not written before the folder is a store.
+fn holds_rows(root: &Path) -> bool {
+    let is_one = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("manifest-") || name.ends_with(".log")
+    };
+    [root.to_owned(), root.join("log")]
+        .iter()
+        .any(|within| entries(within).is_ok_and(|found| found.iter().any(is_one)))
 }
 
 impl Folder {
@@ -73,6 +86,10 @@ impl Folder {
             fs::create_dir_all(&path).map_err(StoreError::io(&path, "made"))?;
         }
         let path = root.join("store.json");
+        // Of several processes that begin at once, one may have made it a store and stored something meanwhile.
+        if !path.exists() && holds_rows(root) && !path.exists() {
+            return Err(StoreError::altered(&path, "it is not there, and the folder holds rows"));
+        }
         if !path.exists() {
             // Where several processes begin at once, the first one's counts.
             let json = checked::json(&new_store(&path)?);
@@ -104,6 +121,16 @@ impl Folder {
     /// Replaces a small file of JSON in one step, by its name.
     pub fn write(&self, name: &str, content: &impl Serialize) -> Result<(), StoreError> {
         self.replace(name, &checked::json(content))
+    }
+
+    /// What such a file holds, by its path below the folder; `None` if it isn't there.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        checked::read(&self.root.join(name))
+    }
+
+    /// Replaces a small file of JSON that says nothing on another machine.
+    pub fn write_here(&self, name: &str, content: &impl Serialize) -> Result<(), StoreError> {
+        self.replace_here(name, &checked::json(content))
     }
 
     /// Replaces a small file in one step, by its path below the folder: in the bucket first, where there is one.

@@ -50,6 +50,9 @@ pub struct LeaseFile {
     pub fenced: u64,
     /// Who holds it; `None`: nobody does.
     pub holder: Option<Holder>,
+    /// Where nobody does, who held it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Holder>,
     /// The token of who holds it, or held it last.
     #[serde(default)]
     pub token: String,
@@ -159,8 +162,18 @@ pub fn take(
         let (beats, members, layout) = (0, Vec::new(), LAYOUT);
         // One that could not fence those before it has put nothing.
         let (fenced, widest) = (before.fenced, before.widest);
-        let lease =
-            LeaseFile { layout, epoch, fenced, holder, token, beats, processes, widest, members };
+        let lease = LeaseFile {
+            layout,
+            epoch,
+            fenced,
+            holder,
+            last: None,
+            token,
+            beats,
+            processes,
+            widest,
+            members,
+        };
         if let Some(tag) = write(bucket, &lease, tag.as_ref())? {
             return Ok((lease, tag, before.token));
         }

@@ -295,7 +295,8 @@ impl Mirror {
         let Some((lease, tag)) = held.take() else { return };
         // Others of the run may put something yet, which matters to the next one alone.
         let fenced = lease.epoch - u64::from(lease.processes > 1);
-        let given_back = LeaseFile { holder: None, fenced, ..lease };
+        let last = lease.holder.clone();
+        let given_back = LeaseFile { holder: None, last, fenced, ..lease };
         // Otherwise the next one waits for a while.
         let _ = lease::write(&self.bucket, &given_back, Some(&tag));
     }
@@ -333,8 +334,12 @@ fn random(root: &Path) -> Result<String, StoreError> {
 
 /// Who has it now, to whom it was lost.
 fn taken(bucket: &S3Bucket) -> StoreError {
-    let found = lease::read(bucket).ok().flatten().and_then(|(lease, _)| lease.holder);
-    let holder = found.map_or("another run".to_owned(), |holder| holder.shown());
+    let found = lease::read(bucket).ok().flatten().map(|(lease, _)| (lease.holder, lease.last));
+    let holder = match found {
+        Some((Some(holder), _)) => holder.shown(),
+        Some((None, Some(last))) => format!("{}, which has ended since", last.shown()),
+        _ => "another run".to_owned(),
+    };
     let why =
         format!("it was taken over by {holder}, since this run was silent for too long, and ends");
     StoreError::Bucket { url: bucket.place.url(), why }

@@ -49,6 +49,12 @@ impl KeyHasher {
         if let Some(key) = read(&path) {
             return Ok(KeyHasher(key));
         }
+        if path.exists() {
+            tracing::warn!(
+                "'{}' is not what was written, and is made anew, and with it every index",
+                path.display()
+            );
+        }
         let mut key = [0; 32];
         let failed = |error: getrandom::Error| Error::other(error.to_string());
         getrandom::fill(&mut key).map_err(failed).map_err(StoreError::io(&path, "written"))?;

@@ -141,7 +141,7 @@ impl RunMetrics {
             let of = of.iter().enumerate();
             of.map(|(number, records)| (self.output(number), *records)).collect::<Vec<_>>()
         };
-        let help = "Changelog records handed over";
+        let help = "Changelog records sent to the output";
         families.counter("selfsame_output_records", help, by_output(&counts.outputs))?;
         let help = "Records that were larger than their topic takes";
         let too_large = by_output(&counts.too_large);

@@ -142,3 +142,30 @@ pub fn gone(topic: &str) -> String {
          all that it lacks"
     )
 }
+
+/// What is told where a later run has the `transactional.id`.
+pub fn taken_over(id: &str, process: usize) -> String {
+    let name = id.strip_prefix("selfsame-").unwrap_or(id);
+    let name = name.strip_suffix(&format!("-{process}")).unwrap_or(name);
+    format!(
+        "another run of '{name}' has taken the place of this one, process {process}: only one may write into its \
+         topics (transactional.id {id}); end one of them for good"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_was_taken_over_is_called_by_its_name() {
+        for (id, process, name) in [
+            ("selfsame-shop-0", 0, "'shop'"),
+            ("selfsame-shop-1-1", 1, "'shop-1'"),
+            ("selfsame-selfsame-2-12", 12, "'selfsame-2'"),
+        ] {
+            let said = taken_over(id, process);
+            assert!(said.contains(&format!("another run of {name} has taken")), "{said}");
+        }
+    }
+}

@@ -51,6 +51,8 @@ struct TopicWriter {
     batches: Sender<TopicBatch>,
     /// Disconnected when it is known what the topics hold, and the difference is committed.
     known: Option<Receiver<()>>,
+    /// Whether ticks are committed, and counted then.
+    commits: bool,
     failure: Failure,
 }
 
@@ -59,6 +61,10 @@ impl Target for TopicWriter {
         let (number, topic) = (self.number, Arc::clone(&self.topic));
         let batch = TopicBatch { tick, number, topic, records, receipt };
         self.batches.send(batch).expect("the thread runs while there are senders");
+    }
+
+    fn counts_sent(&self) -> bool {
+        self.commits
     }
 
     /// What was sent is committed, but for a difference that no record may have asked for.
@@ -114,10 +120,11 @@ fn connect(opening: &mut Opening<'_>, outputs: &[(u16, &str, Publish)]) -> Resul
             None
         }
     };
+    let commits = opening.durable.is_some();
     let writer = |(number, topic): (usize, Arc<OutputTopic>)| {
         let (output, batches) = (usize::from(topic.output), sender.clone());
         let (known, failure) = (known.clone(), opening.failure.clone());
-        let writer = TopicWriter { number, topic, batches, known, failure };
+        let writer = TopicWriter { number, topic, batches, known, commits, failure };
         (output, Box::new(writer) as Box<dyn Target>)
     };
     Ok(topics.into_iter().enumerate().map(writer).collect())

@@ -27,6 +27,14 @@ pub struct PendingTick {
     pub acknowledgements: Vec<Acknowledgement>,
 }
 
+impl PendingTick {
+    /// By topic's number, how many records these are.
+    pub fn records(&self) -> impl Iterator<Item = (usize, u64)> {
+        let strays = self.strays.iter().map(|(topic, ..)| (*topic, 1));
+        strays.chain(self.batches.iter().map(|(topic, messages)| (*topic, messages.len() as u64)))
+    }
+}
+
 impl PendingTicks {
     pub fn add(&mut self, batch: EncodedBatch) {
         let EncodedBatch { tick, topic, mut messages, acknowledgement } = batch;

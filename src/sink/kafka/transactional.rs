@@ -19,7 +19,8 @@ use super::super::encoder::{EncodedMessage, MessageEncoder};
 use super::super::failure::Failure;
 use super::super::formats::message_encoder;
 use super::super::shares::{CommittedShare, CommittedShares};
-use super::acknowledged::gone;
+use super::super::under_way::UnderWay;
+use super::acknowledged::{gone, taken_over};
 use super::committed::{CommittedTopics, Isolation};
 use super::held_topic::HeldTopic;
 use super::pending::{PendingTick, PendingTicks};
@@ -31,6 +32,7 @@ use super::topics::OutputTopic;
 use crate::console::counted;
 use crate::fault;
 use crate::plan::Kafka;
+use crate::source::brokers;
 use crate::time::Tick;
 
 /// How long until a producer that failed is replaced, at first and at most.
@@ -60,6 +62,8 @@ pub struct TickCommitter {
     pub comparison: Option<SharedComparison>,
     pub durable: DurableOutputs,
     pub backlog: Arc<Backlog>,
+    /// By output: where what is committed is counted.
+    pub under_way: UnderWay,
     pub failure: Failure,
     pub is_over: Arc<AtomicBool>,
     pub pending: PendingTicks,
@@ -69,6 +73,7 @@ pub struct TickCommitter {
 
 impl TickCommitter {
     pub fn run(mut self, encoded: &Receiver<EncodedBatch>) {
+        brokers::have_answered();
         let allowed = self.durable.committable.watch();
         let mut last = Instant::now().checked_sub(self.kafka.commit_every);
         loop {
@@ -197,8 +202,12 @@ impl TickCommitter {
     fn committed(&mut self, told: ProgressRecord) {
         let tick = told.tick.expect("something was committed");
         let later = self.pending.ticks.split_off(&(tick + 1));
+        let committed = std::mem::replace(&mut self.pending.ticks, later);
+        for (topic, records) in committed.values().flat_map(PendingTick::records) {
+            self.under_way[usize::from(self.topics[topic].output)].note_sent(records);
+        }
         // With them go the acknowledgements.
-        drop(std::mem::replace(&mut self.pending.ticks, later));
+        drop(committed);
         self.pending.sent = None;
         self.backlog.release(tick);
         self.progress = told;
@@ -238,21 +247,40 @@ impl TickCommitter {
 
     /// Replaces the producer, unless another run has taken the place of this one. What the topics do not hold is sent
     /// again.
-    fn recover(&mut self, mut broken: Broken) -> Result<(), String> {
-        tracing::warn!("the Kafka producer is replaced: {broken}");
-        let [mut pause, most] = PAUSES;
+    fn recover(&mut self, broken: Broken) -> Result<(), String> {
+        let (began, [mut pause, most]) = (Instant::now(), PAUSES);
+        // What is in its way is told once, and not each time that it is tried.
+        let mut in_its_way = String::new();
         while !self.is_over.load(Ordering::Acquire) && self.failure.get().is_none() {
             match self.replace() {
-                Ok(()) => return self.gone_topic().map_or(Ok(()), |topic| Err(gone(topic))),
-                Err(ReplaceError::Replaced) => return Err(self.replaced()),
+                Ok(()) => {
+                    match in_its_way.is_empty() {
+                        true => tracing::warn!("the Kafka producer was replaced: {broken}"),
+                        false => tracing::info!(
+                            "Kafka takes records again, after {:.0} s: the producer was replaced",
+                            began.elapsed().as_secs_f64()
+                        ),
+                    }
+                    // What is sent to a topic that is not there fails again and again.
+                    return self.gone_topic().map_or(Ok(()), |topic| Err(gone(topic)));
+                }
+                Err(ReplaceError::Replaced) => {
+                    return Err(taken_over(&self.id, self.progress.process));
+                }
                 Err(ReplaceError::Lost) => return Err(gone(&self.progress_topic)),
-                Err(ReplaceError::Failed(why)) => broken = Broken(why),
+                Err(ReplaceError::Failed(why)) if why == in_its_way => {}
+                Err(ReplaceError::Failed(why)) => {
+                    tracing::warn!(
+                        "Kafka takes no records, which wait until it does ({broken}): the producer can't be replaced \
+                         yet: {why}"
+                    );
+                    in_its_way = why;
+                }
             }
             // What is sent to a topic that is not there, or read from it, fails again and again.
             if let Some(topic) = self.gone_topic() {
                 return Err(gone(topic));
             }
-            tracing::warn!("the Kafka producer can't be replaced yet: {broken}");
             std::thread::sleep(pause);
             pause = (pause * 2).min(most);
         }
@@ -273,16 +301,6 @@ impl TickCommitter {
             missing.retain(|name| metadata.topics().iter().all(|topic| topic.name() != *name));
         }
         missing.first().copied()
-    }
-
-    fn replaced(&self) -> String {
-        format!(
-            "another run of '{}' has taken the place of this one, process {}: only one may write into its \
-             topics (transactional.id {}); end one of them for good",
-            self.id.trim_start_matches("selfsame-"),
-            self.progress.process,
-            self.id
-        )
     }
 
     fn replace(&mut self) -> Result<(), ReplaceError> {

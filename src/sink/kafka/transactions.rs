@@ -177,6 +177,7 @@ pub fn start(
         comparison,
         durable,
         backlog,
+        under_way: Arc::clone(&opening.under_way),
         failure: opening.failure.clone(),
         is_over,
         pending: PendingTicks::default(),
