@@ -25,6 +25,7 @@ mod running;
 mod serving;
 mod silence;
 mod summary;
+mod surveyed;
 mod switch;
 mod waiting;
 

@@ -6,6 +6,7 @@ mod identifier;
 mod position;
 #[cfg(test)]
 pub mod tests;
+mod unwanted;
 pub mod value_bytes;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ pub use body::{Body, BodyBuilder, Carried, Input, Joining, Mentioned, Verdict};
 pub use datum::{Datum, Items, Unscaled, canonical};
 pub use identifier::{Identifier, IdentifierHash};
 pub use position::{Position, RawPosition};
+pub use unwanted::Unwanted;
 
 use crate::time::{Micros, Tick};
 

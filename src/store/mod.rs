@@ -77,7 +77,7 @@ pub use indexing::{Indexing, sweep};
 pub use kept::FilesInUse;
 pub use merge::merge_small;
 pub use mirror::Mirror;
-pub use read_back::{RowInBatch, rows_in_batch};
+pub use read_back::{RowInBatch, all_in_batch, rows_in_batch};
 pub use recovery::{Recovered, open, open_existing};
 pub use rejects::StoredReject;
 pub use row_finder::{FoundRows, RowFinder};

@@ -37,7 +37,7 @@ pub fn suppressed(folder: &Folder) -> Result<BTreeSet<IdentifierHash>, StoreErro
 }
 
 /// Has rows that carry one of the identifiers dropped from now on.
-pub fn suppress(folder: &Folder, hashes: &[IdentifierHash]) -> Result<(), StoreError> {
+pub fn suppress(folder: &Folder, hashes: &BTreeSet<IdentifierHash>) -> Result<(), StoreError> {
     let mut all = suppressed(folder)?;
     all.extend(hashes);
     let hex = |hash: &IdentifierHash| const_hex::encode(hash.0.to_be_bytes());
