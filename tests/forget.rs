@@ -417,3 +417,66 @@ fn rows_that_do_not_stand_are_forgotten_with_their_people() {
     let rejects = fs::read_to_string(folder.join("out/rejects.ndjson")).expect("rejects");
     assert!(rejects.contains("cleo@") && !rejects.to_lowercase().contains("ada@"), "{rejects}");
 }
+
+/// Rejects have rows as their sources wrote them: escaped, not normalised, or torn.
+const WRITTEN: &str = "
+data: data
+sources:
+  web: {files: web.ndjson, kind: events, id: id, fields: {id: text, email: text, phone: text, n: integer}}
+  shop: {files: shop.csv, format: csv, delimiter: ';', kind: records, key: id, fields: {id: text, phone: text, n: integer}}
+identity:
+  email: {from: {web: email}, normalize: lower(clean(value))}
+  phone: {from: {web: phone, shop: phone}, normalize: \"nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')\"}
+attributes:
+  rows: {from: web, select: count(*)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  rejects: {files: out/rejects.ndjson}
+  table: {files: out/table.csv, publish: rejects, format: csv}
+";
+
+#[test]
+fn rejects_leave_however_they_write_who_is_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("it is written");
+    write("shop.yaml", WRITTEN);
+    write(
+        "web.ndjson",
+        r#"{"id":"1","email":"Ada.Love@X.org","phone":"+49 (170) 555-0001","n":1}
+{"id":"gone2","phone":"+49 (170) 555-0001","n":"bad"}
+{"id":"gone3","email":"ada.love\u0040x.org","n":"bad"}
+{"id":"gone4","email":"ADA.LOVE@X.ORG","n":"bad"}
+{"id":"gone5","phone":"+49 170 / 555 00 01","n":"bad"}
+{"id":"gone6","email":"ada.love\u0040x.org" "n":1}
+{"id":"gone7" "phone":"+49 (170) 555-0001","n":1
+{"id":"stays1","phone":"+49 (170) 555-0002","n":"bad"}
+{"id":"stays2","email":"bada.love@x.org","n":"bad"}
+{"id":"stays3" "email":"love@x.org"}
+"#,
+    );
+    write(
+        "shop.csv",
+        "id;phone;n\ngone8;+49170 5550001;bad\ngone9;\"+49170 5550001\";bad\nstays4;+49170 5550003;bad\n",
+    );
+    selfsame(folder, &RUN).well();
+    let marks = |text: &str| {
+        let all = (1..10).flat_map(|of| [format!("gone{of}"), format!("stays{of}")]);
+        all.filter(|mark| text.contains(mark)).collect::<Vec<_>>()
+    };
+    let files = ["out/rejects.ndjson", "out/table.csv"].map(|of| folder.join(of));
+    let told = || files.each_ref().map(|of| marks(&fs::read_to_string(of).expect("rejects")));
+    assert_eq!(told().map(|all| all.len()), [12, 12]);
+    selfsame(folder, &["forget", "email:ada.love@x.org", "--spec", "shop.yaml"]).well();
+    let stays = (1..5).map(|of| format!("stays{of}")).collect::<Vec<_>>();
+    assert_eq!(told(), [stays.clone(), stays]);
+    let left = texts(folder);
+    assert!(
+        !left
+            .replace(
+                &fs::read_to_string(folder.join("web.ndjson")).expect("rows").to_lowercase(),
+                ""
+            )
+            .contains("555-0001")
+    );
+}

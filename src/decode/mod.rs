@@ -38,6 +38,7 @@ mod placeholders;
 mod plain;
 mod raw;
 mod raw_row;
+mod raw_texts;
 pub mod rows;
 mod scalar;
 pub mod stored;
@@ -65,6 +66,7 @@ pub use decoded::Decoded;
 pub use evaluate::{evaluate, matches};
 pub use keys::key_hash;
 pub use named_by_row::NamedByRow;
+pub use raw_texts::raw_texts;
 
 /// What `Reject::raw` keeps of a row.
 const RAW_KEPT: usize = 64 << 10;

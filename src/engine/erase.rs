@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrow::array::{BooleanArray, RecordBatch};
 
 use super::error::EngineError;
+use super::recognised::Recognised;
 use super::redacted::{self, NamedTexts, RedactedFile};
 use super::surveyed::{self, Surveyed, survey};
 use crate::decode::Decoder;
@@ -26,7 +27,7 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Erased {
     pub unwanted: Unwanted,
-    /// What files of outputs are looked through for.
+    /// What files of outputs are looked through for: the identifiers, and how stored rows write them.
     pub texts: Vec<String>,
 }
 
@@ -43,21 +44,37 @@ impl Erased {
     /// Looks for all that is to leave, and says how much it is.
     pub fn count(&mut self, all: &AllRows, recovered: &Recovered) -> Result<Removed, EngineError> {
         let surveyed = survey(&all.plan, recovered, &self.unwanted, || all.is_wanted());
-        let Surveyed { unwanted, rows } = surveyed.map_err(unread)?;
-        self.unwanted = unwanted;
+        let rows = self.learn(surveyed.map_err(unread)?);
         let redacted = self.redact(&all.plan, recovered, true).map_err(EngineError::Store)?;
         Ok(Removed::new(rows, redacted))
+    }
+
+    /// What was found leaves, too. Says how many rows there are, by source.
+    fn learn(&mut self, found: Surveyed) -> BTreeMap<String, u64> {
+        let Surveyed { unwanted, rows, texts } = found;
+        self.unwanted = unwanted;
+        for text in texts {
+            if !self.texts.contains(&text) {
+                self.texts.push(text);
+            }
+        }
+        rows
+    }
+
+    /// What says something of the person.
+    pub fn named(&self, plan: &Arc<Plan>) -> NamedTexts {
+        NamedTexts::of(&self.texts, Recognised::of(plan, &self.unwanted))
     }
 
     /// Has the files of outputs go without records that name the person.
     fn redact(
         &self,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         recovered: &Recovered,
         is_dry: bool,
     ) -> Result<Vec<RedactedFile>, StoreError> {
         let io = StoreError::io(&recovered.folder.root, "cleared of what outputs were told");
-        redacted::redact(plan, &NamedTexts::of(&self.texts), is_dry).map_err(io)
+        redacted::redact(plan, &self.named(plan), is_dry).map_err(io)
     }
 
     pub fn remove(
@@ -69,7 +86,7 @@ impl Erased {
         let folder = &recovered.folder;
         // Rows may have come since they were counted.
         let surveyed = survey(plan, recovered, &self.unwanted, || Ok::<(), StoreError>(()))?;
-        self.unwanted = surveyed.unwanted;
+        self.learn(surveyed);
         Erasure::new(plan, &self.unwanted, &self.texts, suppress).begin(folder)?;
         fault::point("erasure begun");
         // First of all: if the process ends here, the next run finds what is missing there, and tells it.

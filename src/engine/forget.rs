@@ -8,7 +8,6 @@ use super::definition::Definition;
 use super::erase::{self, Erased, Removed, unread};
 use super::error::{EngineError, Unchanged};
 use super::forgotten::{Forgetting, Forgotten};
-use super::redacted::NamedTexts;
 use crate::explain::{self, AllRows};
 use crate::plan::{DataPlace, Plan};
 use crate::row::Unwanted;
@@ -90,10 +89,12 @@ impl Control {
         let number = Arc::clone(&removed);
         let (before, next) = (self.published(), built.published.clone());
         changing.hand_over(built, told, move |recovered| {
-            let texts = NamedTexts::of(&erased.texts);
+            let texts = erased.named(&plan);
             let mut removed = erased.remove(&plan, recovered, how.suppress)?;
             // Who follows outputs is told that the person is gone, and nothing else of them any more.
-            before.iter().for_each(|before| before.leave_out(|record| texts.are_in(record)));
+            before.iter().for_each(|before| {
+                before.leave_out(|record, line| texts.are_said(Some(record), line))
+            });
             let withdrawn = std::mem::take(&mut removed.withdrawn);
             next.iter().for_each(|next| next.withdraw(withdrawn.clone()));
             *number.lock().expect("no one panics with it") = removed;

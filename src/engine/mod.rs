@@ -20,6 +20,7 @@ mod forget;
 mod forgotten;
 mod in_force;
 mod pushed;
+mod recognised;
 mod redacted;
 mod running;
 mod serving;

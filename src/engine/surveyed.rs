@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::recognised::Recognised;
 use crate::decode::Decoder;
+use crate::decode::stored::shown;
 use crate::plan::{Kind, Plan};
 use crate::row::{IdentifierHash, Row, Unwanted};
 use crate::store::{FoundRows, Recovered, RowFinder, RowInBatch, StoreError, all_in_batch};
@@ -14,6 +16,8 @@ pub struct Surveyed {
     pub unwanted: Unwanted,
     /// How many rows these are, by source.
     pub rows: BTreeMap<String, u64>,
+    /// How these write the identifiers.
+    pub texts: BTreeSet<String>,
 }
 
 /// The rows of a batch, with the places of those that carry some identifiers, or name them and do not stand.
@@ -42,6 +46,7 @@ pub fn survey<E: From<StoreError>>(
     let mut unwanted = Unwanted::of(noted.identifiers.clone());
     let mut keys = noted.keys.clone();
     let mut rows: BTreeMap<String, u64> = BTreeMap::new();
+    let (recognised, mut texts) = (Recognised::of(plan, &unwanted), BTreeSet::new());
     let decoder = |of| Decoder::new(Arc::clone(plan), of).naming_all();
     let mut decoders: Vec<Decoder> = (0..plan.sources.len()).map(decoder).collect();
     each_row::<E>(plan, recovered, &unwanted, |FoundRows { source, batch }| {
@@ -52,13 +57,19 @@ pub fn survey<E: From<StoreError>>(
             let leaving = found.iter().filter(|of| places.contains(&of.place));
             keys.extend(leaving.filter_map(|of| of.row.key.map(|key| (source as u16, key))));
         }
+        for place in &places {
+            let (shown, deleted) = shown(&batch, *place);
+            texts.extend(recognised.texts(source, &shown));
+            let deleted = deleted.filter(|key| recognised.is_one(Some(source), key));
+            texts.extend(deleted.map(str::to_owned));
+        }
         if !places.is_empty() {
             *rows.entry(of.name.clone()).or_default() += places.len() as u64;
         }
         Ok(())
     })?;
     if keys.is_empty() {
-        return Ok(Surveyed { unwanted, rows });
+        return Ok(Surveyed { unwanted, rows, texts });
     }
     let (mut kept, mut gone) = (BTreeSet::new(), BTreeMap::<_, u64>::new());
     let by_key = Unwanted { identifiers: BTreeSet::<IdentifierHash>::new(), keys };
@@ -80,7 +91,7 @@ pub fn survey<E: From<StoreError>>(
         let name = plan.sources[usize::from(source)].name.clone();
         *rows.entry(name).or_default() += number;
     }
-    Ok(Surveyed { unwanted, rows })
+    Ok(Surveyed { unwanted, rows, texts })
 }
 
 /// Visits stored rows among which all are that are known by something.
