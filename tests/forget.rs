@@ -4,6 +4,7 @@ mod held;
 mod program;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use held::texts;
@@ -470,13 +471,54 @@ fn rejects_leave_however_they_write_who_is_forgotten() {
     selfsame(folder, &["forget", "email:ada.love@x.org", "--spec", "shop.yaml"]).well();
     let stays = (1..5).map(|of| format!("stays{of}")).collect::<Vec<_>>();
     assert_eq!(told(), [stays.clone(), stays]);
-    let left = texts(folder);
+    let left = texts(&folder.join("data")) + &texts(&folder.join("out"));
+    assert!(!left.contains("555-0001") && left.contains("555-0002"));
+}
+
+#[test]
+fn the_list_of_whose_rows_are_dropped_says_of_nobody_that_they_are_in_it() {
+    let folder = folder();
+    let folder = folder.path();
+    selfsame(folder, &RUN).well();
+    let person = |id: &str, more: &[&str]| {
+        let ask = [&["forget", id, "--spec", "shop.yaml", "--json"], more].concat();
+        let said: serde_json::Value =
+            serde_json::from_str(&selfsame(folder, &ask).well()).expect("JSON");
+        let id = said["person"].as_str().expect("somebody has it");
+        id.strip_prefix("p_").expect("a person's id is a hash").to_owned()
+    };
+    let list = folder.join("data/suppressed.json");
+    let key = folder.join("data/suppressed-key.json");
+    let read = |path: &Path| fs::read_to_string(path).expect("a file");
+    let forgotten = person("user:user-007", &["--suppress"]);
+    assert!(!read(&list).contains(&forgotten));
+    let mode = fs::metadata(&key).expect("a key").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // Earlier versions had no key.
+    let before = person("user:user-008", &["--dry-run"]);
+    fs::remove_file(&key).expect("it is deleted");
+    fs::write(&list, format!("{{\"identifiers\":[\"{before}\"]}}")).expect("it is written");
+    selfsame(folder, &["forget", "user:user-008", "--spec", "shop.yaml"]).well();
+    let web = folder.join("web.ndjson");
+    let later = "{\"id\":\"x1\",\"user\":\"user-008\",\"email\":\"mail008@example.com\"}\n{\"id\":\"x2\",\"user\":\"user-new\"}\n";
+    fs::write(&web, read(&web) + later).expect("it is written");
+    selfsame(folder, &RUN).well();
+    let stored = texts(&folder.join("data"));
+    assert!(stored.contains("user-new") && !stored.contains("user-008"));
+    assert!(!read(&list).contains(&before) && key.exists());
+
+    let whole = read(&key);
+    fs::remove_file(&key).expect("it is deleted");
+    let told = selfsame(folder, &RUN).badly();
     assert!(
-        !left
-            .replace(
-                &fs::read_to_string(folder.join("web.ndjson")).expect("rows").to_lowercase(),
-                ""
-            )
-            .contains("555-0001")
+        told.contains("suppressed-key.json' is not what was written: it is not there"),
+        "{told}"
     );
+    let other = format!("{{\"key\":\"{}\"}}", "0".repeat(64));
+    fs::write(&key, other).expect("it is written");
+    let told = selfsame(folder, &RUN).badly();
+    assert!(told.contains("it is not the key of `suppressed.json`"), "{told}");
+    fs::write(&key, whole).expect("it is written");
+    selfsame(folder, &RUN).well();
 }

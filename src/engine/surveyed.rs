@@ -7,7 +7,7 @@ use super::recognised::Recognised;
 use crate::decode::Decoder;
 use crate::decode::stored::shown;
 use crate::plan::{Kind, Plan};
-use crate::row::{IdentifierHash, Row, Unwanted};
+use crate::row::{Row, Unwanted};
 use crate::store::{FoundRows, Recovered, RowFinder, RowInBatch, StoreError, all_in_batch};
 
 /// What is stored of somebody.
@@ -72,7 +72,7 @@ pub fn survey<E: From<StoreError>>(
         return Ok(Surveyed { unwanted, rows, texts });
     }
     let (mut kept, mut gone) = (BTreeSet::new(), BTreeMap::<_, u64>::new());
-    let by_key = Unwanted { identifiers: BTreeSet::<IdentifierHash>::new(), keys };
+    let by_key = Unwanted { keys, ..Unwanted::default() };
     each_row::<E>(plan, recovered, &by_key, |FoundRows { source, batch }| {
         is_wanted()?;
         let (found, places) = carrying(&mut decoders[source], source, &batch, &unwanted);

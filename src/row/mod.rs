@@ -3,6 +3,7 @@
 mod body;
 mod datum;
 mod identifier;
+mod keyed_hashes;
 mod position;
 #[cfg(test)]
 pub mod tests;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use body::{Body, BodyBuilder, Carried, Input, Joining, Mentioned, Verdict};
 pub use datum::{Datum, Items, Unscaled, canonical};
 pub use identifier::{Identifier, IdentifierHash};
+pub use keyed_hashes::KeyedHashes;
 pub use position::{Position, RawPosition};
 pub use unwanted::Unwanted;
 

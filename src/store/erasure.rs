@@ -49,6 +49,7 @@ impl Erasure {
         Unwanted {
             identifiers: self.hashes.iter().filter_map(hash).map(IdentifierHash).collect(),
             keys: self.keys.iter().filter_map(key).collect(),
+            ..Unwanted::default()
         }
     }
 

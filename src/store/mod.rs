@@ -45,6 +45,7 @@ mod mirror;
 mod old_fences;
 mod ordered;
 mod presence;
+mod private;
 mod read_back;
 mod recovery;
 mod rejects;
@@ -57,6 +58,7 @@ mod row_keys;
 mod spread;
 mod superseded;
 mod suppressed;
+mod suppressed_key;
 #[cfg(test)]
 mod tests;
 mod whole;

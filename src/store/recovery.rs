@@ -17,7 +17,7 @@ use super::manifest::{Compacted, Manifest, StoredSegment};
 use super::mirror::Mirror;
 use super::presence;
 use super::restored::restore;
-use super::suppressed::suppressed;
+use super::suppressed::{self, suppressed};
 use super::working_folder::working_folder_of;
 use crate::plan::source_reading::stated_otherwise;
 use crate::plan::{DataPlace, Plan};
@@ -197,6 +197,9 @@ fn read(
     opened_by: Option<usize>,
 ) -> Result<Recovered, StoreError> {
     let _reading = folder.reading();
+    if opened_by == Some(0) {
+        suppressed::renew(&folder)?;
+    }
     // Logs become other files, and not the other way round.
     let scanned = scan(&folder, opened_by.is_some())?;
     let (segments, compacted): (Vec<_>, Vec<Compacted>) =
@@ -263,7 +266,7 @@ fn read(
     Ok(Recovered {
         until: runs.values().map(RunExtent::until).max().unwrap_or_default(),
         next_run: runs.keys().max().map_or(1, |last| last + 1),
-        suppressed: Arc::new(Unwanted::of(suppressed(&folder)?)),
+        suppressed: Arc::new(Unwanted { suppressed: suppressed(&folder)?, ..Unwanted::default() }),
         checkpoint: None,
         folder,
         store,
