@@ -1,12 +1,13 @@
 //! Who is forgotten is in no file of the data folder any more, and in no output but as gone.
 
+mod held;
 mod program;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use arrow::util::display::array_value_to_string;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use held::texts;
 use program::{Running, free_addresses, records, selfsame};
 
 const DEFINITION: &str = "
@@ -53,41 +54,6 @@ fn folder() -> tempfile::TempDir {
     fs::write(folder.path().join("crm.csv"), format!("user,email,name\n{crm}"))
         .expect("it is written");
     folder
-}
-
-/// All that files hold, as text: Parquet's values as they are read, and every file's bytes.
-fn texts(folder: &Path) -> String {
-    let mut texts = String::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        // No text is in a socket.
-        if path.is_dir() || path.is_file() {
-            texts.push_str(&texts_of(&path));
-        }
-    }
-    texts
-}
-
-fn texts_of(path: &Path) -> String {
-    if path.is_dir() {
-        return texts(path);
-    }
-    let mut text = String::from_utf8_lossy(&fs::read(path).expect("a file")).into_owned();
-    if path.extension().is_some_and(|end| end == "parquet") {
-        let file = fs::File::open(path).expect("a file");
-        let reader =
-            ParquetRecordBatchReaderBuilder::try_new(file).and_then(|builder| builder.build());
-        for batch in reader.expect("Parquet") {
-            let batch = batch.expect("rows");
-            for column in batch.columns() {
-                for row in 0..batch.num_rows() {
-                    text.push_str(&array_value_to_string(column, row).expect("a value"));
-                    text.push('\n');
-                }
-            }
-        }
-    }
-    text.to_lowercase()
 }
 
 #[test]
@@ -362,4 +328,207 @@ fn an_engine_that_runs_forgets_a_person_and_goes_on() {
     fs::remove_dir_all(folder.join("out")).expect("it is deleted");
     selfsame(folder, &["run", "shop.yaml", "--until-end", "--quiet"]).well();
     assert_eq!(held(folder), before);
+}
+
+/// Rows that say that a record is gone, that do not count, or that are none any more: they name people, too.
+const NOT_STANDING: &str = "
+data: data
+sources:
+  crm:
+    files: crm-*.ndjson
+    kind: records
+    key: card
+    deleted: status = 'gone'
+    where: status <> 'draft'
+    derive: {address: lower(mail)}
+    fields: {card: text, mail: text, status: text, note: text, points: integer}
+  web:
+    files: web-*.ndjson
+    kind: events
+    id: id
+    unnest: items
+    where: item <> 'none'
+    fields:
+      id: text
+      cookie: text
+      item: {type: text, path: items.item}
+      email: {type: text, path: items.email}
+identity:
+  email: {from: {crm: address, web: email}}
+  cookie: {from: {web: cookie}}
+attributes:
+  cards: {from: crm, select: count(*)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  rejects: {files: out/rejects.ndjson}
+";
+
+#[test]
+fn rows_that_do_not_stand_are_forgotten_with_their_people() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let write = |name: &str, lines: &[&str]| {
+        fs::write(folder.join(name), lines.join("\n") + "\n").expect("it is written");
+    };
+    write("shop.yaml", &[NOT_STANDING]);
+    let crm = [
+        r#"{"card":"c1","mail":"Ada@x.org","status":"in"}"#,
+        r#"{"card":"c2","mail":"ADA@x.org","status":"draft"}"#,
+        r#"{"card":"c3","mail":"ada@x.org","status":"gone"}"#,
+        r#"{"card":"c4","mail":"bob@x.org","status":"in"}"#,
+        r#"{"card":"c5","mail":"ada@x.org","status":"in"}"#,
+    ];
+    write("crm-1.ndjson", &crm);
+    let web = [
+        r#"{"id":"web-row-1","items":[{"item":"none","email":"ada@x.org"},{"item":"a","email":"bob@x.org"}]}"#,
+        r#"{"id":"web-row-2","items":[{"item":"b","email":"ada@x.org"}]}"#,
+        r#"{"id":"web-row-3","items":[{"item":"a","email":"bob@x.org"}]}"#,
+    ];
+    write("web-1.ndjson", &web);
+    selfsame(folder, &RUN).well();
+    write("crm-2.ndjson", &[r#"{"card":"c5","mail":"bob@x.org","status":"in"}"#]);
+    selfsame(folder, &RUN).well();
+    let gone = [
+        r#"{"card":"c1","status":"gone","note":"her secret"}"#,
+        r#"{"card":"c5","status":"gone","note":"his note"}"#,
+    ];
+    write("crm-3.ndjson", &gone);
+    selfsame(folder, &RUN).well();
+    // By now a row counts no more that is stored.
+    write("shop.yaml", &[&NOT_STANDING.replace("'none'", "'none' and item <> 'b'")]);
+
+    let forget = |more: &[&str]| {
+        let ask = [&["forget", "email:ada@x.org", "--spec", "shop.yaml"], more].concat();
+        selfsame(folder, &ask).well()
+    };
+    let dry = forget(&["--dry-run"]);
+    assert!(dry.contains("7 stored rows would be removed\n  crm: 5\n  web: 2\n"), "{dry}");
+    let told = forget(&["--suppress"]);
+    assert!(told.contains("7 stored rows are removed\n  crm: 5\n  web: 2\n"), "{told}");
+    let left = texts(&folder.join("data"));
+    ["ada@", "secret", "web-row-1"].iter().for_each(|mark| assert!(!left.contains(mark), "{mark}"));
+    // What is gone of somebody else stays gone.
+    assert!(left.contains("his note") && left.contains("web-row-3"));
+    selfsame(folder, &RUN).well();
+    let profiles = texts(&folder.join("out"));
+    let last = profiles.lines().rfind(|line| line.contains("bob@x.org")).expect("Bob is there");
+    assert!(last.contains("\"cards\":1"), "{last}");
+
+    // What comes later and names who is suppressed is dropped, whether it would stand or not.
+    let later = [
+        r#"{"card":"c6","mail":"ada@x.org","status":"gone"}"#,
+        r#"{"card":"c7","mail":"Ada@x.org","status":"draft"}"#,
+        r#"{"card":"c8","mail":"ada@x.org","status":"in","points":"many"}"#,
+        r#"{"card":"c9","mail":"cleo@x.org","status":"in","points":"more"}"#,
+    ];
+    write("crm-4.ndjson", &later);
+    write("web-2.ndjson", &[&web[0].replace("row-1", "row-4")]);
+    let summary = selfsame(folder, &["run", "shop.yaml", "--until-end"]).well();
+    assert!(!texts(&folder.join("data")).contains("ada@"), "{summary}");
+    let rejects = fs::read_to_string(folder.join("out/rejects.ndjson")).expect("rejects");
+    assert!(rejects.contains("cleo@") && !rejects.to_lowercase().contains("ada@"), "{rejects}");
+}
+
+/// Rejects have rows as their sources wrote them: escaped, not normalised, or torn.
+const WRITTEN: &str = "
+data: data
+sources:
+  web: {files: web.ndjson, kind: events, id: id, fields: {id: text, email: text, phone: text, n: integer}}
+  shop: {files: shop.csv, format: csv, delimiter: ';', kind: records, key: id, fields: {id: text, phone: text, n: integer}}
+identity:
+  email: {from: {web: email}, normalize: lower(clean(value))}
+  phone: {from: {web: phone, shop: phone}, normalize: \"nullif(regexp_replace(value, '[^0-9+]', '', 'g'), '')\"}
+attributes:
+  rows: {from: web, select: count(*)}
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  rejects: {files: out/rejects.ndjson}
+  table: {files: out/table.csv, publish: rejects, format: csv}
+";
+
+#[test]
+fn rejects_leave_however_they_write_who_is_forgotten() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("it is written");
+    write("shop.yaml", WRITTEN);
+    write(
+        "web.ndjson",
+        r#"{"id":"1","email":"Ada.Love@X.org","phone":"+49 (170) 555-0001","n":1}
+{"id":"gone2","phone":"+49 (170) 555-0001","n":"bad"}
+{"id":"gone3","email":"ada.love\u0040x.org","n":"bad"}
+{"id":"gone4","email":"ADA.LOVE@X.ORG","n":"bad"}
+{"id":"gone5","phone":"+49 170 / 555 00 01","n":"bad"}
+{"id":"gone6","email":"ada.love\u0040x.org" "n":1}
+{"id":"gone7" "phone":"+49 (170) 555-0001","n":1
+{"id":"stays1","phone":"+49 (170) 555-0002","n":"bad"}
+{"id":"stays2","email":"bada.love@x.org","n":"bad"}
+{"id":"stays3" "email":"love@x.org"}
+"#,
+    );
+    write(
+        "shop.csv",
+        "id;phone;n\ngone8;+49170 5550001;bad\ngone9;\"+49170 5550001\";bad\nstays4;+49170 5550003;bad\n",
+    );
+    selfsame(folder, &RUN).well();
+    let marks = |text: &str| {
+        let all = (1..10).flat_map(|of| [format!("gone{of}"), format!("stays{of}")]);
+        all.filter(|mark| text.contains(mark)).collect::<Vec<_>>()
+    };
+    let files = ["out/rejects.ndjson", "out/table.csv"].map(|of| folder.join(of));
+    let told = || files.each_ref().map(|of| marks(&fs::read_to_string(of).expect("rejects")));
+    assert_eq!(told().map(|all| all.len()), [12, 12]);
+    selfsame(folder, &["forget", "email:ada.love@x.org", "--spec", "shop.yaml"]).well();
+    let stays = (1..5).map(|of| format!("stays{of}")).collect::<Vec<_>>();
+    assert_eq!(told(), [stays.clone(), stays]);
+    let left = texts(&folder.join("data")) + &texts(&folder.join("out"));
+    assert!(!left.contains("555-0001") && left.contains("555-0002"));
+}
+
+#[test]
+fn the_list_of_whose_rows_are_dropped_says_of_nobody_that_they_are_in_it() {
+    let folder = folder();
+    let folder = folder.path();
+    selfsame(folder, &RUN).well();
+    let person = |id: &str, more: &[&str]| {
+        let ask = [&["forget", id, "--spec", "shop.yaml", "--json"], more].concat();
+        let said: serde_json::Value =
+            serde_json::from_str(&selfsame(folder, &ask).well()).expect("JSON");
+        let id = said["person"].as_str().expect("somebody has it");
+        id.strip_prefix("p_").expect("a person's id is a hash").to_owned()
+    };
+    let list = folder.join("data/suppressed.json");
+    let key = folder.join("data/suppressed-key.json");
+    let read = |path: &Path| fs::read_to_string(path).expect("a file");
+    let forgotten = person("user:user-007", &["--suppress"]);
+    assert!(!read(&list).contains(&forgotten));
+    let mode = fs::metadata(&key).expect("a key").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    // Earlier versions had no key.
+    let before = person("user:user-008", &["--dry-run"]);
+    fs::remove_file(&key).expect("it is deleted");
+    fs::write(&list, format!("{{\"identifiers\":[\"{before}\"]}}")).expect("it is written");
+    selfsame(folder, &["forget", "user:user-008", "--spec", "shop.yaml"]).well();
+    let web = folder.join("web.ndjson");
+    let later = "{\"id\":\"x1\",\"user\":\"user-008\",\"email\":\"mail008@example.com\"}\n{\"id\":\"x2\",\"user\":\"user-new\"}\n";
+    fs::write(&web, read(&web) + later).expect("it is written");
+    selfsame(folder, &RUN).well();
+    let stored = texts(&folder.join("data"));
+    assert!(stored.contains("user-new") && !stored.contains("user-008"));
+    assert!(!read(&list).contains(&before) && key.exists());
+
+    let whole = read(&key);
+    fs::remove_file(&key).expect("it is deleted");
+    let told = selfsame(folder, &RUN).badly();
+    assert!(
+        told.contains("suppressed-key.json' is not what was written: it is not there"),
+        "{told}"
+    );
+    let other = format!("{{\"key\":\"{}\"}}", "0".repeat(64));
+    fs::write(&key, other).expect("it is written");
+    let told = selfsame(folder, &RUN).badly();
+    assert!(told.contains("it is not the key of `suppressed.json`"), "{told}");
+    fs::write(&key, whole).expect("it is written");
+    selfsame(folder, &RUN).well();
 }

@@ -3,7 +3,7 @@
 use arrow::datatypes::SchemaRef;
 
 use super::packed::Packing;
-use crate::plan::{Plan, Source};
+use crate::plan::{Decisions, Plan, Source};
 use crate::source::Chunk;
 use crate::time::Micros;
 
@@ -14,6 +14,16 @@ pub struct DecodeContext<'a> {
     pub packing: Option<&'a Packing>,
     pub chunk: &'a Chunk,
     pub wall: Micros,
+    /// Whether it is asked for what rows name that do not stand.
+    pub names_all: bool,
+}
+
+impl<'a> DecodeContext<'a> {
+    /// The table of decisions, where this source is it.
+    pub fn decisions(&self) -> Option<&'a Decisions> {
+        let decisions = self.plan.decisions.as_ref()?;
+        (decisions.source == usize::from(self.chunk.source)).then_some(decisions)
+    }
 }
 
 /// What is known of a row, unless it has reasons to be set aside.

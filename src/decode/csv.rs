@@ -138,7 +138,7 @@ impl Cells {
 }
 
 /// What a cell says: what its quotes enclose, if it begins with one.
-fn unquoted(cell: &str, quote: Option<u8>) -> Cow<'_, str> {
+pub(super) fn unquoted(cell: &str, quote: Option<u8>) -> Cow<'_, str> {
     let Some(quote) = quote.filter(|quote| cell.as_bytes().first() == Some(quote)) else {
         return Cow::Borrowed(cell);
     };

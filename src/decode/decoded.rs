@@ -4,6 +4,7 @@ use arrow::array::RecordBatch;
 
 use super::early::Early;
 use super::latest::Latest;
+use super::named_by_row::NamedByRow;
 
 use crate::row::{Reject, Row};
 use crate::time::Micros;
@@ -31,6 +32,8 @@ pub struct Decoded {
     pub latest: Latest,
     /// The time of the newest row, none later than now; of a source whose rows have none, when they came.
     pub newest: Option<Micros>,
+    /// Identifiers that rows name which do not stand or are rejects, where the decoder was asked for them.
+    pub named: Vec<NamedByRow>,
     /// How early the timestamps are, while these are a source's first rows.
     pub early: Early,
 }

@@ -142,6 +142,11 @@ impl RowIdentifiers {
         self.rows[row].len()
     }
 
+    /// Hashes of those that a row carries.
+    pub fn hashes(&self, row: usize) -> impl Iterator<Item = IdentifierHash> {
+        self.rows[row].iter().map(|of| of.hash)
+    }
+
     /// Adds to rows that stand what of a column's items is an identifier.
     fn add(
         &mut self,

@@ -16,6 +16,7 @@ mod convert;
 mod csv;
 mod decisions;
 mod decoded;
+pub mod derived;
 mod documents;
 mod early;
 pub mod evaluate;
@@ -28,6 +29,8 @@ mod keys;
 pub mod latest;
 mod mapped;
 mod moments;
+mod named;
+mod named_by_row;
 mod needs;
 pub mod packed;
 mod path;
@@ -35,6 +38,7 @@ mod placeholders;
 mod plain;
 mod raw;
 mod raw_row;
+mod raw_texts;
 pub mod rows;
 mod scalar;
 pub mod stored;
@@ -51,9 +55,9 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::plan::{Field, Format, Plan, Source};
-use crate::row::{IdentifierHash, Position, RawPosition, Reason, Reject};
+use crate::row::{Position, RawPosition, Reason, Reject, Unwanted};
 use crate::source::{Chunk, Payload, Unread};
-use crate::time::Micros;
+use crate::time::{Micros, Tick};
 use packed::Packing;
 use raw::RowReader;
 use raw_row::RawRow;
@@ -61,6 +65,8 @@ use raw_row::RawRow;
 pub use decoded::Decoded;
 pub use evaluate::{evaluate, matches};
 pub use keys::key_hash;
+pub use named_by_row::NamedByRow;
+pub use raw_texts::raw_texts;
 
 /// What `Reject::raw` keeps of a row.
 const RAW_KEPT: usize = 64 << 10;
@@ -78,8 +84,10 @@ pub struct Decoder {
     seen: u64,
     /// The columns of accepted rows, where these are to be stored.
     stored: Option<SchemaRef>,
-    /// Rows that carry one of these identifiers are dropped.
-    suppressed: Arc<BTreeSet<IdentifierHash>>,
+    /// Rows that are dropped.
+    unwanted: Arc<Unwanted>,
+    /// Whether it is asked for what rows name that do not stand.
+    names_all: bool,
 }
 
 impl Decoder {
@@ -93,8 +101,8 @@ impl Decoder {
             .collect();
         let packing = Packing::of(of);
         let stored = None;
-        let suppressed = Arc::default();
-        Decoder { plan, source, reader, prefixes, packing, seen: 0, stored, suppressed }
+        let (unwanted, names_all) = (Arc::default(), false);
+        Decoder { plan, source, reader, prefixes, packing, seen: 0, stored, unwanted, names_all }
     }
 
     /// Accepted rows are handed on to be stored, too.
@@ -103,9 +111,16 @@ impl Decoder {
         self
     }
 
-    /// Rows that carry one of these identifiers are dropped.
-    pub fn without(mut self, suppressed: &Arc<BTreeSet<IdentifierHash>>) -> Self {
-        self.suppressed = Arc::clone(suppressed);
+    /// Rows that name one of these are dropped, whether they would stand or not, and rejects that do are not told.
+    pub fn without(mut self, unwanted: &Arc<Unwanted>) -> Self {
+        self.unwanted = Arc::clone(unwanted);
+        self.names_all |= !unwanted.is_empty();
+        self
+    }
+
+    /// It is told what rows name that do not stand.
+    pub fn naming_all(mut self) -> Self {
+        self.names_all = true;
         self
     }
 
@@ -136,6 +151,7 @@ impl Decoder {
             packing: self.packing.as_ref(),
             chunk,
             wall,
+            names_all: self.names_all,
         };
         match &source.unnest {
             None => rows::accept(&context, &mut raw, &fields, &mut decoded),
@@ -148,10 +164,8 @@ impl Decoder {
             (false, false) => decoded.arrived.iter().map(|(arrived, _)| *arrived).max(),
             (false, true) => None,
         };
-        if !self.suppressed.is_empty() {
-            let before = decoded.rows.len();
-            decoded.rows.retain(|row| !row.carries(&self.suppressed));
-            decoded.dropped += (before - decoded.rows.len()) as u64;
+        if !self.unwanted.is_empty() {
+            self.leave_out(&mut raw, &mut decoded);
         }
         if let Some(schema) = self.stored.as_ref().filter(|_| !chunk.is_stored()) {
             decoded.stored = stored::accepted(schema, chunk, &raw, &fields, &decoded.rows);
@@ -161,6 +175,23 @@ impl Decoder {
         decoded.rejects.extend(rejected.map(|row| reject(source, chunk, row)));
         decoded.held += decoded.rejects.iter().map(|reject| reject.raw.len() as u64).sum::<u64>();
         decoded
+    }
+
+    /// Drops what is not to be there.
+    fn leave_out(&self, raw: &mut [RawRow], decoded: &mut Decoded) {
+        let of_unwanted = decoded.named.iter().filter(|of| self.unwanted.has(of.hash));
+        let places: BTreeSet<usize> = of_unwanted.map(|of| of.place).collect();
+        let rows: BTreeSet<(Tick, u64)> =
+            places.iter().map(|place| (raw[*place].arrived.tick, raw[*place].offset)).collect();
+        let before = decoded.rows.len();
+        decoded.rows.retain(|row| {
+            !rows.contains(&(row.arrived.tick, row.position.offset)) && !self.unwanted.names(row)
+        });
+        decoded.dropped += (before - decoded.rows.len()) as u64;
+        for place in places {
+            let reasons = std::mem::take(&mut raw[place].flaws.reasons);
+            decoded.dropped += u64::from(!reasons.is_empty());
+        }
     }
 
     fn read(&mut self, source: &Source, chunk: &Chunk) -> (Vec<RawRow>, Vec<ArrayRef>) {

@@ -3,28 +3,27 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions,
-    TimestampMicrosecondArray,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use thin_vec::ThinVec;
 
 use super::context::{DecodeContext, RowFate};
 use super::decoded::Decoded;
-use super::evaluate::{Failures, Room, evaluate_where, evaluate_within, in_parts, matches};
+use super::derived::{derived, with_time};
+use super::evaluate::{Failures, Room, evaluate_where, in_parts, matches};
 use super::given::GivenColumn;
 use super::identifiers::RowIdentifiers;
 use super::keys::{key_hash, texts};
 use super::latest::{Dated, Which};
+use super::named::named;
 use super::needs::{check_key, check_time, excused, message_key};
 use super::packed::PackedRows;
 use super::placeholders::IS_PLACEHOLDER;
 use super::raw_row::{Flaws, RawReading, RawRow};
 use super::scalar::beginning;
 use super::{decisions, identifiers};
-use crate::plan::{Decisions, Expression, Kind, Plan, Source};
+use crate::plan::{Expression, Kind, Plan, Source};
 use crate::row::{Body, BodyBuilder, OwnKey, Position, Row, Verdict};
 use crate::source::Payload;
 use crate::time::Micros;
@@ -40,13 +39,15 @@ pub(super) fn accept(
     in_parts(raw.len(), &mut |rows, room| {
         let fields: Vec<ArrayRef> =
             fields.iter().map(|field| field.slice(rows.start, rows.len())).collect();
-        let raw = &mut raw[rows];
+        let raw = &mut raw[rows.clone()];
         let with_flaws = |(place, row): (usize, &RawRow)| {
             let has_none = row.flaws.reasons.is_empty() && row.flaws.columns.is_empty();
             (!has_none).then(|| (place, row.flaws.clone()))
         };
         let before: Vec<(usize, Flaws)> = raw.iter().enumerate().filter_map(with_flaws).collect();
+        let named = decoded.named.len();
         let accepted = accept_within(context, raw, &fields, decoded, room);
+        decoded.named[named..].iter_mut().for_each(|of| of.place += rows.start);
         if accepted.is_none() {
             raw.iter_mut().for_each(|row| row.flaws = Flaws::default());
             before.into_iter().for_each(|(place, flaws)| raw[place].flaws = flaws);
@@ -77,6 +78,10 @@ fn accept_within(
     let identifiers = carried(context, raw, &fates, &batch, room)?;
     let inputs = inputs(context, raw, &fates, &batch, room)?;
     let packed = context.packing.map(|packing| PackedRows::new(packing, source, &batch));
+    if context.names_all {
+        let named = named(context, raw, fields, (&fates, &times), &identifiers, room)?;
+        decoded.named.extend(named);
+    }
 
     let mut builder = BodyBuilder::default();
     // Most are accepted, and what a vector has beyond its length is held as long as it is.
@@ -121,14 +126,7 @@ fn accept_within(
     Some(())
 }
 
-pub fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
-    // A source may have no field at all: the number of rows is then known from nothing else.
-    let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
-        .expect("columns have the types that the plan says")
-}
-
-/// The fields and, behind them, the derived columns.
+/// The fields and, behind them, the derived columns. Rows on which one fails get their reason.
 fn derive(
     context: &DecodeContext<'_>,
     raw: &mut [RawRow],
@@ -136,15 +134,7 @@ fn derive(
     room: &mut Room,
 ) -> Option<RecordBatch> {
     let source = context.source;
-    let mut batch = batch_of(&context.prefixes[0], fields.to_vec(), raw.len());
-    let mut failed = Vec::new();
-    for ((_, expression), schema) in source.derived.iter().zip(&context.prefixes[1..]) {
-        let (column, failures) = evaluate_within(expression, &batch, room)?;
-        failed.push(failures);
-        let mut columns = batch.columns().to_vec();
-        columns.push(column);
-        batch = batch_of(schema, columns, raw.len());
-    }
+    let (batch, failed) = derived(context, fields, raw.len(), room)?;
     for (column, ((name, expression), failures)) in source.derived.iter().zip(failed).enumerate() {
         let place = format!("sources.{}.derive.{name}", source.name);
         let column = fields.len() + column;
@@ -177,19 +167,6 @@ fn times(context: &DecodeContext<'_>, raw: &[RawRow], batch: &RecordBatch) -> Ve
         .collect()
 }
 
-/// All of the source's columns: the pseudo-column `time` too, unless a field has that name.
-fn with_time(source: &Source, batch: RecordBatch, times: &[Option<Micros>]) -> RecordBatch {
-    let place = batch.num_columns();
-    if place == source.schema.fields().len() {
-        return batch;
-    }
-    let times = TimestampMicrosecondArray::from_iter(times.iter().copied());
-    let mut columns = batch.columns().to_vec();
-    let time = cast(&times.with_timezone("UTC"), source.schema.field(place).data_type());
-    columns.push(time.expect("the time zone alone differs"));
-    batch_of(&source.schema, columns, batch.num_rows())
-}
-
 /// Which rows count. What means "gone" is gone, also where it would not count.
 fn fates(context: &DecodeContext<'_>, raw: &mut [RawRow], batch: &RecordBatch) -> Vec<RowFate> {
     let source = context.source;
@@ -214,12 +191,6 @@ fn fates(context: &DecodeContext<'_>, raw: &mut [RawRow], batch: &RecordBatch) -
         .collect()
 }
 
-/// The table of decisions, where this source is it.
-fn table<'a>(context: &DecodeContext<'a>) -> Option<&'a Decisions> {
-    let decisions = context.plan.decisions.as_ref()?;
-    (decisions.source == usize::from(context.chunk.source)).then_some(decisions)
-}
-
 /// What rows of the table of decisions say.
 fn verdicts(
     context: &DecodeContext<'_>,
@@ -232,7 +203,7 @@ fn verdicts(
         .zip(fates)
         .map(|(row, fate)| *fate == RowFate::Stands && row.reading == RawReading::Fields)
         .collect();
-    let decisions = table(context)?;
+    let decisions = context.decisions()?;
     Some(decisions::verdicts(context.plan, decisions, batch, raw, |row| counts[row]))
 }
 
@@ -256,7 +227,7 @@ fn carried(
             set_aside(raw, failures, Some(*column), &place, normalize, |_| true);
         }
     }
-    if let Some(decisions) = table(context) {
+    if let Some(decisions) = context.decisions() {
         let named = decisions::identifiers(context.plan, decisions, batch, &mut carried, room)?;
         for (kind, failures) in named {
             let of = &context.plan.identifiers[usize::from(kind)];
@@ -269,7 +240,7 @@ fn carried(
     carried.sort_and_dedup();
     for (place, row) in raw.iter_mut().enumerate() {
         let stands = fates[place] == RowFate::Stands && row.reading == RawReading::Fields;
-        if table(context).is_some() {
+        if context.decisions().is_some() {
             if stands && carried.number(place) < 2 && row.flaws.reasons.is_empty() {
                 let message = "a decision is about two identifiers that differ, each as type:value; a \
                                placeholder or what is ignored is none";

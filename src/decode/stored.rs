@@ -13,7 +13,7 @@ use arrow::datatypes::{
     DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 
-use super::columnar::or_default;
+use super::columnar::{self, or_default};
 use super::raw_row::{RawReading, RawRow};
 use crate::plan::Source;
 use crate::row::{Row, RowArrival};
@@ -166,6 +166,13 @@ pub(super) fn own(batch: &RecordBatch) -> RecordBatch {
     let own = names.filter(|(_, field)| !NAMES.contains(&field.name().as_str()));
     let own: Vec<usize> = own.map(|(place, _)| place).collect();
     batch.project(&own).expect("columns that it has")
+}
+
+/// A row of a batch as a reject shows it, and the key of the record that it deletes, if it does.
+pub fn shown(batch: &RecordBatch, row: usize) -> (String, Option<&str>) {
+    let deleted = batch.column_by_name(DELETED).map(|keys| keys.as_string::<i32>());
+    let deleted = deleted.filter(|keys| keys.is_valid(row)).map(|keys| keys.value(row));
+    (String::from_utf8_lossy(&columnar::shown(&own(batch), row)).into_owned(), deleted)
 }
 
 /// The rows of a batch by where they stood, each with the part and its name.

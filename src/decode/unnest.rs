@@ -4,6 +4,7 @@
 //! with any of them, it is a duplicate as a whole, and when another row takes its place all that its elements said is
 //! taken back. Of a row none of whose elements counts nothing counts.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, UInt64Array};
@@ -242,6 +243,16 @@ impl Elements {
         }
         if bad.contains(&true) {
             // Nothing of a row counts one of whose elements is bad: not for the clock of events, either.
+            let places = self.places();
+            let is_bad: BTreeSet<usize> = self
+                .groups
+                .iter()
+                .zip(&bad)
+                .filter(|(_, bad)| **bad)
+                .map(|((place, _), _)| *place)
+                .collect();
+            let of_bad = found.named.iter().map(|of| of.at(places[of.place]));
+            decoded.named.extend(of_bad.filter(|of| is_bad.contains(&of.place)));
             self.without(&bad, before);
             found = Decoded::default();
             accept(context, &mut self.rows, &self.columns, &mut found);
@@ -269,6 +280,11 @@ impl Elements {
         self.groups = groups;
     }
 
+    /// Of each element its row's place.
+    fn places(&self) -> Vec<usize> {
+        self.groups.iter().flat_map(|(place, of)| of.clone().map(move |_| *place)).collect()
+    }
+
     /// Brings what elements say together to what their rows do.
     fn gather(&self, context: &DecodeContext<'_>, found: Decoded, decoded: &mut Decoded) {
         let mut rows = found.rows.into_iter().peekable();
@@ -292,6 +308,8 @@ impl Elements {
             };
             decoded.rows.push(Row { body, ..row });
         }
+        let places = self.places();
+        decoded.named.extend(found.named.iter().map(|of| of.at(places[of.place])));
         decoded.latest.add_all(&found.latest);
         decoded.held += found.held;
     }

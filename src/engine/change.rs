@@ -1,6 +1,5 @@
 //! A change of an engine that runs: what is to take its place is built beside it, in all processes, and takes it.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
@@ -11,7 +10,7 @@ use super::error::{EngineError, Unchanged};
 use super::followers::ChangeStep;
 use super::switch::{TakeOver, Turn};
 use super::waiting::{Reminder, until_outputs_go_on};
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::runtime::{Blueprint, RunError, RunOptions, RunView, Successor};
 use crate::serve::Published;
 use crate::sink::Failure;
@@ -46,7 +45,7 @@ pub fn blueprint(
     control: &Control,
     view: &RunView,
     definition: &Definition,
-    without: BTreeSet<IdentifierHash>,
+    without: Unwanted,
     change: u64,
 ) -> Result<(Blueprint, Option<Arc<Published>>), EngineError> {
     let (plan, serving) = control.serving(definition.plan(), view)?;
@@ -57,11 +56,7 @@ pub fn blueprint(
 
 impl Changing<'_> {
     /// Builds a run of a definition of the rows that are stored by now, without those that carry some identifiers.
-    pub fn build(
-        &self,
-        definition: &Definition,
-        without: BTreeSet<IdentifierHash>,
-    ) -> Result<Built, EngineError> {
+    pub fn build(&self, definition: &Definition, without: Unwanted) -> Result<Built, EngineError> {
         let (control, followers) = (self.control, self.control.followers());
         let is_another = definition.text() != self.definition.text()
             || definition.path() != self.definition.path();

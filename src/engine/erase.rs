@@ -1,19 +1,21 @@
 //! What leaves a data folder, and files of outputs, when somebody is forgotten. What is to leave is noted before anything
 //! does, so that where the process ends in between the next one finishes it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::{BooleanArray, RecordBatch};
 
 use super::error::EngineError;
+use super::recognised::Recognised;
 use super::redacted::{self, NamedTexts, RedactedFile};
+use super::surveyed::{self, Surveyed, survey};
 use crate::decode::Decoder;
 use crate::explain::{AllRows, WhyError};
 use crate::fault;
 use crate::plan::{DataPlace, Plan};
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::serve;
 use crate::sink::DifferingRecords;
 use crate::store::{self, Erasure, Recovered, StoreError};
@@ -24,8 +26,8 @@ const LOOK: Duration = Duration::from_millis(100);
 /// What is to leave.
 #[derive(Clone)]
 pub struct Erased {
-    pub hashes: BTreeSet<IdentifierHash>,
-    /// What files of outputs are looked through for.
+    pub unwanted: Unwanted,
+    /// What files of outputs are looked through for: the identifiers, and how stored rows write them.
     pub texts: Vec<String>,
 }
 
@@ -39,47 +41,64 @@ pub struct Removed {
 }
 
 impl Erased {
-    pub fn count(&self, all: &AllRows, recovered: &Recovered) -> Result<Removed, EngineError> {
-        let mut rows = BTreeMap::new();
-        let counted = all.carrying(&self.hashes, |source, _, _| {
-            *rows.entry(all.plan.sources[source].name.clone()).or_default() += 1;
-        });
-        counted.map_err(unread)?;
+    /// Looks for all that is to leave, and says how much it is.
+    pub fn count(&mut self, all: &AllRows, recovered: &Recovered) -> Result<Removed, EngineError> {
+        let surveyed = survey(&all.plan, recovered, &self.unwanted, || all.is_wanted());
+        let rows = self.learn(surveyed.map_err(unread)?);
         let redacted = self.redact(&all.plan, recovered, true).map_err(EngineError::Store)?;
         Ok(Removed::new(rows, redacted))
+    }
+
+    /// What was found leaves, too. Says how many rows there are, by source.
+    fn learn(&mut self, found: Surveyed) -> BTreeMap<String, u64> {
+        let Surveyed { unwanted, rows, texts } = found;
+        self.unwanted = unwanted;
+        for text in texts {
+            if !self.texts.contains(&text) {
+                self.texts.push(text);
+            }
+        }
+        rows
+    }
+
+    /// What says something of the person.
+    pub fn named(&self, plan: &Arc<Plan>) -> NamedTexts {
+        NamedTexts::of(&self.texts, Recognised::of(plan, &self.unwanted))
     }
 
     /// Has the files of outputs go without records that name the person.
     fn redact(
         &self,
-        plan: &Plan,
+        plan: &Arc<Plan>,
         recovered: &Recovered,
         is_dry: bool,
     ) -> Result<Vec<RedactedFile>, StoreError> {
         let io = StoreError::io(&recovered.folder.root, "cleared of what outputs were told");
-        redacted::redact(plan, &NamedTexts::of(&self.texts), is_dry).map_err(io)
+        redacted::redact(plan, &self.named(plan), is_dry).map_err(io)
     }
 
     pub fn remove(
-        &self,
+        mut self,
         plan: &Arc<Plan>,
         recovered: &Recovered,
         suppress: bool,
     ) -> Result<Removed, StoreError> {
         let folder = &recovered.folder;
-        Erasure::new(&self.hashes, &self.texts, suppress).begin(folder)?;
+        // Rows may have come since they were counted.
+        let surveyed = survey(plan, recovered, &self.unwanted, || Ok::<(), StoreError>(()))?;
+        self.learn(surveyed);
+        Erasure::new(plan, &self.unwanted, &self.texts, suppress).begin(folder)?;
         fault::point("erasure begun");
         // First of all: if the process ends here, the next run finds what is missing there, and tells it.
         let redacted = self.redact(plan, recovered, false)?;
         serve::delete_kept_changes(&folder.root)
             .map_err(StoreError::io(&folder.root, "cleared of what was told"))?;
         let leaves =
-            |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.hashes);
-        let rows = recovered.remove(plan, &self.hashes, leaves)?;
+            |source: &str, batch: &RecordBatch| of_person(plan, source, batch, &self.unwanted);
+        let rows = recovered.remove(plan, &self.unwanted, leaves)?;
         fault::point("rows removed");
         if suppress {
-            let hashes: Vec<IdentifierHash> = self.hashes.iter().copied().collect();
-            store::suppress(folder, &hashes)?;
+            store::suppress(folder, &self.unwanted.identifiers)?;
         }
         Erasure::finish(folder)?;
         Ok(Removed::new(rows, redacted))
@@ -106,8 +125,8 @@ pub fn finish(plan: &Arc<Plan>, recovered: &Recovered) -> Result<bool, StoreErro
         "'{}': somebody was being forgotten when the last run ended, and is now",
         root.display()
     );
-    let erased = Erased { hashes: erasure.hashes(), texts: erasure.texts };
-    erased.remove(plan, recovered, erasure.suppress)?;
+    let (unwanted, suppress) = (erasure.unwanted(plan), erasure.suppress);
+    Erased { unwanted, texts: erasure.texts }.remove(plan, recovered, suppress)?;
     Ok(true)
 }
 
@@ -128,19 +147,18 @@ pub fn wait_until_finished(data: &DataPlace, process: usize) -> Result<(), Store
     Ok(())
 }
 
-/// The rows of a batch that carry one of the identifiers.
+/// The rows of a batch that are unwanted.
 fn of_person(
     plan: &Arc<Plan>,
     source: &str,
     batch: &RecordBatch,
-    hashes: &BTreeSet<IdentifierHash>,
+    unwanted: &Unwanted,
 ) -> BooleanArray {
     let mut leaves = vec![false; batch.num_rows()];
     if let Some(source) = plan.sources.iter().position(|of| of.name == source) {
-        let mut decoder = Decoder::new(Arc::clone(plan), source);
-        let rows = store::rows_in_batch(&mut decoder, source, batch).into_iter();
-        let carrying = rows.filter(|of| of.row.carries(hashes));
-        carrying.for_each(|of| leaves[of.place] = true);
+        let mut decoder = Decoder::new(Arc::clone(plan), source).naming_all();
+        let (_, places) = surveyed::carrying(&mut decoder, source, batch, unwanted);
+        places.into_iter().for_each(|place| leaves[place] = true);
     }
     leaves.into()
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::asks::{Ask, News, RefusedChange, WrittenDefinition};
 use super::error::{EngineError, Unchanged};
 use super::silence::{self, Silence};
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::runtime::{Peers, RunError};
 use crate::sink::Failure;
 use crate::time::Tick;
@@ -25,7 +25,7 @@ pub enum ChangeStep {
     /// The definition is looked at; `None`: it is the one that runs.
     Check { definition: Option<WrittenDefinition> },
     /// What is to take the place of the run is built, of what is stored without some rows.
-    Build { change: u64, without: BTreeSet<IdentifierHash> },
+    Build { change: u64, without: Unwanted },
     /// What is stored up to a tick is read back.
     ReadBack { until: Tick },
     /// The run ends.

@@ -1,6 +1,5 @@
 //! What a process does of what others say: the first one leads, and others take its steps; what they are asked for, it does.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +14,7 @@ use super::followers::{ChangeStep, ToFirst, ToOthers};
 use super::silence;
 use super::switch::{NumberedSteps, Settled, TakeOver, Turn};
 use crate::fault;
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::runtime::{Peers, RunView, Successor, preflight};
 use crate::serve::Published;
 use crate::sink::Failure;
@@ -202,7 +201,7 @@ impl Follower {
         &mut self,
         control: &Control,
         number: u64,
-        without: BTreeSet<IdentifierHash>,
+        without: Unwanted,
     ) -> Result<(), EngineError> {
         let building = Arc::clone(&self.building);
         let change = self.begun()?;

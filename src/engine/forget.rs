@@ -8,9 +8,9 @@ use super::definition::Definition;
 use super::erase::{self, Erased, Removed, unread};
 use super::error::{EngineError, Unchanged};
 use super::forgotten::{Forgetting, Forgotten};
-use super::redacted::NamedTexts;
 use crate::explain::{self, AllRows};
 use crate::plan::{DataPlace, Plan};
+use crate::row::Unwanted;
 use crate::runtime::Clock;
 use crate::store;
 
@@ -38,10 +38,10 @@ impl Definition {
         let recovered = Arc::new(recovered);
         let _others = recovered.hold_all().map_err(EngineError::Store)?;
         let all = AllRows::of_folder(Arc::clone(&plan), clock, Arc::clone(&recovered));
-        let wanted = ForgottenPerson::find(&all, id)?;
+        let mut wanted = ForgottenPerson::find(&all, id)?;
         let removed = match how.dry_run {
             true => wanted.erased.count(&all, &recovered)?,
-            false => wanted.erased.remove(&plan, &recovered, how.suppress)?,
+            false => wanted.erased.clone().remove(&plan, &recovered, how.suppress)?,
         };
         recovered.folder.release();
         Ok(wanted.forgotten(removed, how))
@@ -74,7 +74,7 @@ impl Control {
         let stop = view.stop.clone();
         let all = AllRows::of_folder(Arc::clone(&plan), view.options.clock, Arc::clone(&recovered));
         let all = all.unless(move || stop.asked().is_some());
-        let wanted = ForgottenPerson::find(&all, id)?;
+        let mut wanted = ForgottenPerson::find(&all, id)?;
         let there = wanted.erased.count(&all, &recovered)?;
         drop((all, recovered));
         if how.dry_run || (there.rows.is_empty() && !how.suppress) {
@@ -82,17 +82,19 @@ impl Control {
         }
         told("what is left is read back beside what runs");
         let definition = changing.definition.clone();
-        let built = changing.build(&definition, wanted.erased.hashes.clone())?;
+        let built = changing.build(&definition, wanted.erased.unwanted.clone())?;
         told("it takes over: rows are removed, and outputs are told");
         let erased = wanted.erased.clone();
         let removed: Arc<Mutex<Removed>> = Arc::default();
         let number = Arc::clone(&removed);
         let (before, next) = (self.published(), built.published.clone());
         changing.hand_over(built, told, move |recovered| {
+            let texts = erased.named(&plan);
             let mut removed = erased.remove(&plan, recovered, how.suppress)?;
             // Who follows outputs is told that the person is gone, and nothing else of them any more.
-            let texts = NamedTexts::of(&erased.texts);
-            before.iter().for_each(|before| before.leave_out(|record| texts.are_in(record)));
+            before.iter().for_each(|before| {
+                before.leave_out(|record, line| texts.are_said(Some(record), line))
+            });
             let withdrawn = std::mem::take(&mut removed.withdrawn);
             next.iter().for_each(|next| next.withdraw(withdrawn.clone()));
             *number.lock().expect("no one panics with it") = removed;
@@ -115,15 +117,15 @@ struct ForgottenPerson {
 impl ForgottenPerson {
     fn find(all: &AllRows, id: &str) -> Result<Self, EngineError> {
         let Some((person, own)) = explain::person(all, id).map_err(unread)? else {
-            let hashes = explain::meant(&all.plan, id).into_iter().collect();
-            let erased = Erased { hashes, texts: vec![value_of(id)] };
+            let meant = explain::meant(&all.plan, id).into_iter().collect();
+            let erased = Erased { unwanted: Unwanted::of(meant), texts: vec![value_of(id)] };
             return Ok(ForgottenPerson { person: None, identifiers: Vec::new(), erased });
         };
-        let hashes = own.iter().map(|identifier| identifier.hash).collect();
+        let unwanted = Unwanted::of(own.iter().map(|identifier| identifier.hash).collect());
         let identifiers: Vec<String> =
             own.iter().map(|identifier| all.plan.spoken(identifier)).collect();
         let texts = identifiers.iter().map(|identifier| value_of(identifier)).collect();
-        let (person, erased) = (Some(person.person_id()), Erased { hashes, texts });
+        let (person, erased) = (Some(person.person_id()), Erased { unwanted, texts });
         Ok(ForgottenPerson { person, identifiers, erased })
     }
 
@@ -132,7 +134,7 @@ impl ForgottenPerson {
         let Removed { rows, records, .. } = removed;
         let (person, identifiers) = (self.person.clone(), self.identifiers.clone());
         let is_known = person.is_some() || !rows.is_empty();
-        let is_known = is_known || (how.suppress && !self.erased.hashes.is_empty());
+        let is_known = is_known || (how.suppress && !self.erased.unwanted.is_empty());
         is_known.then_some(Forgotten { person, identifiers, rows, records })
     }
 }

@@ -20,11 +20,13 @@ mod forget;
 mod forgotten;
 mod in_force;
 mod pushed;
+mod recognised;
 mod redacted;
 mod running;
 mod serving;
 mod silence;
 mod summary;
+mod surveyed;
 mod switch;
 mod waiting;
 

@@ -8,6 +8,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::recognised::Recognised;
 use crate::plan::{Format, Output, Plan, Publish};
 use crate::sink::{
     Catalog, DifferingRecords, Encoder, Holding, ReadBack, Record, RecordBody, RecordKey,
@@ -20,7 +21,12 @@ const BESIDE: [char; 7] = ['"', '\\', ',', ';', ' ', '[', ']'];
 
 /// Whether a record says something of somebody.
 #[derive(Clone)]
-pub struct NamedTexts(Vec<String>);
+pub struct NamedTexts {
+    /// Texts as they stand.
+    texts: Vec<String>,
+    /// What rejects are held to, which have rows as their sources write them.
+    recognised: Recognised,
+}
 
 /// What was left out of a file.
 pub struct RedactedFile {
@@ -68,13 +74,18 @@ impl FileKeys {
         FileKeys { output: holding.output, encoder, catalog, is_log, holds: HashMap::new() }
     }
 
-    /// The next record. What is none says nothing.
-    fn record(&mut self, bytes: &[u8], leaves: bool) {
-        let decoded = self.encoder.decode(bytes, &mut self.catalog);
-        let Ok(ReadBack::Record(record, _)) = decoded else { return };
-        if self.is_log {
-            return;
+    /// The next record, and whether it leaves. What is none says nothing.
+    fn leaves(&mut self, text: &str, texts: &NamedTexts) -> bool {
+        let decoded = self.encoder.decode(text.as_bytes(), &mut self.catalog);
+        let Ok(ReadBack::Record(record, _)) = decoded else { return texts.are_said(None, text) };
+        let leaves = texts.are_said(Some(&record), text);
+        if !self.is_log {
+            self.note(record, leaves);
         }
+        leaves
+    }
+
+    fn note(&mut self, record: Record, leaves: bool) {
         let left = RecordValue::Segment(SegmentChange::Left);
         let is_something = record.value().is_some_and(|value| *value != left);
         let holds = self.holds.entry(record.key).or_default();
@@ -106,8 +117,8 @@ fn redact_file(
     let mut stays: Vec<&str> = Vec::new();
     let mut removed = 0;
     for (number, record) in records(&text, format).into_iter().enumerate() {
-        let leaves = number >= head && texts.are_in(record);
-        keys.record(record.as_bytes(), leaves);
+        // What the columns are the first line says.
+        let leaves = keys.leaves(record, texts) && number >= head;
         match leaves {
             true => removed += 1,
             false => stays.push(record),
@@ -145,13 +156,21 @@ fn records(text: &str, format: Format) -> Vec<&str> {
 }
 
 impl NamedTexts {
-    pub fn of(texts: &[String]) -> Self {
-        NamedTexts(texts.iter().map(|text| text.to_lowercase()).collect())
+    pub fn of(texts: &[String], recognised: Recognised) -> Self {
+        let texts = texts.iter().map(|text| text.to_lowercase()).collect();
+        NamedTexts { texts, recognised }
     }
 
-    /// Whether a record has one of the texts as a value.
-    pub fn are_in(&self, record: &str) -> bool {
-        names(&record.to_lowercase(), &self.0)
+    /// Whether a record has one of the texts as a value, or is a reject whose row has what is one of the identifiers.
+    pub fn are_said(&self, record: Option<&Record>, text: &str) -> bool {
+        let is_rejected = |record: &Record| match (record.value(), &record.key) {
+            (Some(RecordValue::Reject(rejected)), RecordKey::Source(source)) => {
+                self.recognised.are_in(Some(usize::from(*source)), &rejected.raw)
+            }
+            (Some(RecordValue::Reject(rejected)), _) => self.recognised.are_in(None, &rejected.raw),
+            _ => false,
+        };
+        names(&text.to_lowercase(), &self.texts) || record.is_some_and(is_rejected)
     }
 }
 

@@ -175,7 +175,7 @@ impl AllRows {
     }
 
     /// Whether nobody waits for the answer any more.
-    pub(super) fn is_wanted(&self) -> Result<(), WhyError> {
+    pub fn is_wanted(&self) -> Result<(), WhyError> {
         match (self.given_up)() {
             true => Err(WhyError::GivenUp),
             false => Ok(()),

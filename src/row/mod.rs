@@ -4,9 +4,11 @@ mod body;
 mod datum;
 mod identifier;
 mod key;
+mod keyed_hashes;
 mod position;
 #[cfg(test)]
 pub mod tests;
+mod unwanted;
 pub mod value_bytes;
 
 use std::collections::BTreeSet;
@@ -17,7 +19,9 @@ pub use body::{Body, BodyBuilder, Carried, Input, Joining, Mentioned, Verdict};
 pub use datum::{Datum, Items, Unscaled, canonical};
 pub use identifier::{Identifier, IdentifierHash};
 pub use key::OwnKey;
+pub use keyed_hashes::KeyedHashes;
 pub use position::{Position, RawPosition};
+pub use unwanted::Unwanted;
 
 use crate::time::{Micros, Tick};
 

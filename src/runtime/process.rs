@@ -4,7 +4,6 @@
 //! A run has one round: what earlier runs stored. One that is built beside another has several, of what that one
 //! stores meanwhile, before it is handed what the other had.
 
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -17,7 +16,7 @@ use super::options::RunOptions;
 use super::progress::Amounts;
 use super::stop::Stop;
 use crate::plan::Plan;
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::sink::{AwaitedAcknowledgement, Failure, Writers};
 use crate::source::Feed;
 use crate::store::Recovered;
@@ -46,8 +45,8 @@ pub struct Process {
     /// `None`: nothing is stored.
     pub store: Option<StorePlace>,
     pub rounds: Rounds,
-    /// Stored rows that carry one of these are not read back.
-    pub without: Arc<BTreeSet<IdentifierHash>>,
+    /// Stored rows that are not read back.
+    pub without: Arc<Unwanted>,
     pub handed: OnceLock<HandedOver>,
     /// The first tick that may not be complete.
     pub complete: AtomicU64,

@@ -7,14 +7,14 @@
 //!
 //! When the last durable tick has been opened, everything is as it was, and the sources follow.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::amount::TICK_BYTES;
 use super::restored::{Restored, SavedSections, StartingCheckpoint};
 use crate::decode::{Decoded, Decoder};
 use crate::plan::Plan;
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::source::{Chunk, Payload};
 use crate::store::{Readings, Recovered, StoreError, StoredHistory, StoredRows};
 use crate::time::{Micros, Tick};
@@ -41,13 +41,13 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Reads the ticks behind `after`, but for rows that carry one of some identifiers; `None` if none is stored.
+    /// Reads the ticks behind `after`, but for rows that are unwanted; `None` if none is stored.
     pub fn new(
         plan: &Arc<Plan>,
         recovered: &Recovered,
         beginning: Option<&StartingCheckpoint>,
         after: Tick,
-        without: &Arc<BTreeSet<IdentifierHash>>,
+        without: &Arc<Unwanted>,
         worker: usize,
         workers: usize,
     ) -> Option<Self> {

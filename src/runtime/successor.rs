@@ -13,7 +13,6 @@
 //! Where there are several processes each has its part of it. They meet as those of a run do, the first one says up to which
 //! tick what is stored is read back each time, and all take each step together (`engine::change`).
 
-use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
@@ -32,7 +31,7 @@ use super::workers::{RunningWorkers, WorkerThreads};
 use crate::fault;
 use crate::plan::Plan;
 use crate::priority;
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::sink::{self, Failure, HeldRecords, Observer, OutputsAhead, Writers};
 use crate::source::OpenedSources;
 use crate::store::Recovered;
@@ -84,8 +83,8 @@ impl Latch {
 pub struct Blueprint {
     pub plan: Arc<Plan>,
     pub options: RunOptions,
-    /// Rows that carry one of these are left out.
-    pub without: BTreeSet<IdentifierHash>,
+    /// Rows that are left out.
+    pub without: Unwanted,
     pub observer: Option<Arc<dyn Observer>>,
     /// What it is given up by, from elsewhere.
     pub failure: Failure,

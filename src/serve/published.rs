@@ -211,7 +211,7 @@ impl Published {
     }
 
     /// What was told last is forgotten, where it says something.
-    pub fn leave_out(&self, says: impl Fn(&str) -> bool) {
+    pub fn leave_out(&self, says: impl Fn(&Record, &str) -> bool) {
         self.recent.leave_out(&self.names, says);
     }
 

@@ -105,12 +105,12 @@ impl RecentRecords {
     }
 
     /// Records that say something are gone, as if they had never been told. Others keep their places.
-    pub fn leave_out(&self, names: &Arc<Catalog>, says: impl Fn(&str) -> bool) {
+    pub fn leave_out(&self, names: &Arc<Catalog>, says: impl Fn(&Record, &str) -> bool) {
         let mut json = Json::new(names);
         let mut kept = self.kept.lock().expect("no one panics with it");
         kept.records.retain(|(_, told)| match &told.names {
-            Some(own) => !says(Json::new(own).line(&told.record, own)),
-            None => !says(json.line(&told.record, names)),
+            Some(own) => !says(&told.record, Json::new(own).line(&told.record, own)),
+            None => !says(&told.record, json.line(&told.record, names)),
         });
         kept.measure();
     }
@@ -317,7 +317,7 @@ mod tests {
         let mut names = Catalog::default();
         names.outputs.learn("rejects");
         names.sources.learn("orders");
-        recent.leave_out(&Arc::new(names), |_| true);
+        recent.leave_out(&Arc::new(names), |_, _| true);
         recent.add(30, records(3));
         assert_eq!(recent.behind(Some(from), 100).map(|of| of.len()), Ok(3));
         for tick in 31..36 {

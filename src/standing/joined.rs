@@ -9,9 +9,9 @@ use arrow::array::{ArrayRef, BooleanArray, new_null_array};
 
 use super::joining_row::JoiningRow;
 use crate::columns;
+use crate::decode::derived::batch_of;
 use crate::decode::evaluate::{Room, evaluate_where, evaluate_within, in_parts, matches};
 use crate::decode::packed::Packing;
-use crate::decode::rows::batch_of;
 use crate::plan::{Joined, Plan};
 use crate::row::{Body, Datum, Input, Joining};
 

@@ -17,7 +17,9 @@ use super::folder::Folder;
 use super::manifest::{Manifest, StoredSegment};
 use super::mirror::Mirror;
 use super::presence::made_of;
+use super::private::is_private;
 use super::restored;
+use super::whole::replace_private;
 
 /// How often a manifest is read again at most, whose files have gone meanwhile.
 const TRIES: usize = 20;
@@ -79,7 +81,11 @@ fn small(mirror: &Mirror, folder: &Folder) -> Result<bool, StoreError> {
     let mut is_anew = false;
     for name in mirror.bucket.names("")?.into_iter().filter(|name| restored::is_of_store(name)) {
         let Some(bytes) = mirror.changed(&name)? else { continue };
-        folder.replace_here(&name, &bytes)?;
+        match is_private(&name) {
+            true => replace_private(&folder.root.join(&name), &bytes)
+                .map_err(StoreError::io(&folder.root.join(&name), "written"))?,
+            false => folder.replace_here(&name, &bytes)?,
+        }
         is_anew |= name == own;
         if name == "store.json" {
             // What is known of the store that it was may be known of somebody who was forgotten.

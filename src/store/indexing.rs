@@ -18,7 +18,7 @@ use super::error::StoreError;
 use super::folder::Folder;
 use super::history::{projected, verified};
 use super::manifest::{Manifest, RowsFile};
-use super::read_back::rows_in_batch;
+use super::read_back::all_in_batch;
 use super::row_index::{CheckedPiece, IndexBuilder, RowIndex};
 use super::row_keys::KeyHasher;
 use crate::decode::Decoder;
@@ -111,7 +111,12 @@ impl Indexing {
 
     /// Tells by what the rows of a source's batch are found: of each its place, and the hash of a key.
     pub fn keys(&self, source: usize, batch: &RecordBatch, each: impl FnMut(usize, u64)) {
-        self.keys_by(&mut Decoder::new(Arc::clone(&self.plan), source), source, batch, each);
+        self.keys_by(&mut self.decoder(source), source, batch, each);
+    }
+
+    /// Of what a row names it is told whether it stands or not: also of who is to be forgotten it is found by it.
+    fn decoder(&self, source: usize) -> Decoder {
+        Decoder::new(Arc::clone(&self.plan), source).naming_all()
     }
 
     fn keys_by(
@@ -121,9 +126,11 @@ impl Indexing {
         batch: &RecordBatch,
         mut each: impl FnMut(usize, u64),
     ) {
-        for of in rows_in_batch(decoder, source, batch) {
+        let (rows, named) = all_in_batch(decoder, source, batch);
+        for of in rows {
             self.hasher.own(&of.row).iter().for_each(|key| each(of.place, key.hash));
         }
+        named.iter().for_each(|of| each(of.place, self.hasher.identifier(of.hash).hash));
     }
 
     fn make(
@@ -148,7 +155,7 @@ impl Indexing {
         let mask = projected(&builder, Some(&fields.collect::<Vec<_>>()));
         let reader = builder.with_projection(mask).with_batch_size(ROWS).build();
         let reader = reader.map_err(|error| altered(error.to_string()))?;
-        let mut decoder = Decoder::new(Arc::clone(&self.plan), source);
+        let mut decoder = self.decoder(source);
         let mut first = 0;
         for batch in reader {
             if is_stopped() {

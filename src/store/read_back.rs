@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::UInt64Type;
 
-use crate::decode::Decoder;
 use crate::decode::latest::Latest;
 use crate::decode::stored::{OFFSET, StoredPart, TICK, parts};
+use crate::decode::{Decoded, Decoder, NamedByRow};
 use crate::row::Row;
 use crate::source::{Chunk, Payload};
 use crate::time::{Micros, Tick};
@@ -28,12 +28,36 @@ pub fn rows_in_batch(decoder: &mut Decoder, source: usize, batch: &RecordBatch) 
     dated_rows_in_batch(decoder, source, batch, &mut Latest::default())
 }
 
-/// The same; `latest` learns of their times what the clock of events follows.
+/// The same, of a decoder that tells of all that rows name; and what those name that do not stand, or are rejects by now:
+/// each with its place in the batch.
+pub fn all_in_batch(
+    decoder: &mut Decoder,
+    source: usize,
+    batch: &RecordBatch,
+) -> (Vec<RowInBatch>, Vec<NamedByRow>) {
+    let mut named = Vec::new();
+    let rows = each_part(decoder, source, batch, |decoded, places| {
+        let place = |place: usize| places.map_or(place, |places| places[place] as usize);
+        named.extend(decoded.named.iter().map(|of| of.at(place(of.place))));
+    });
+    (rows, named)
+}
+
+/// The rows of a batch; `latest` learns of their times what the clock of events follows.
 pub fn dated_rows_in_batch(
     decoder: &mut Decoder,
     source: usize,
     batch: &RecordBatch,
     latest: &mut Latest,
+) -> Vec<RowInBatch> {
+    each_part(decoder, source, batch, |decoded, _| latest.add_all(&decoded.latest))
+}
+
+fn each_part(
+    decoder: &mut Decoder,
+    source: usize,
+    batch: &RecordBatch,
+    mut look: impl FnMut(&Decoded, Option<&[u32]>),
 ) -> Vec<RowInBatch> {
     let mut found = Vec::with_capacity(batch.num_rows());
     for StoredPart { part, origin, rows, places } in parts(batch) {
@@ -42,7 +66,7 @@ pub fn dated_rows_in_batch(
         let chunk = Chunk { source, part, origin: Arc::clone(&origin), payload, reached: None };
         // None of them is too far ahead: that was looked at when it came.
         let decoded = decoder.decode(&chunk, Micros::MAX);
-        latest.add_all(&decoded.latest);
+        look(&decoded, places.as_deref());
         for row in decoded.rows {
             let place = in_part.of(&row);
             let place = places.as_ref().map_or(place, |places| places[place] as usize);

@@ -17,11 +17,11 @@ use super::manifest::{Compacted, Manifest, StoredSegment};
 use super::mirror::Mirror;
 use super::presence;
 use super::restored::restore;
-use super::suppressed::suppressed;
+use super::suppressed::{self, suppressed};
 use super::working_folder::working_folder_of;
 use crate::plan::source_reading::stated_otherwise;
 use crate::plan::{DataPlace, Plan};
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 use crate::source::{Positions, Reached};
 use crate::time::Tick;
 
@@ -40,8 +40,8 @@ pub struct Recovered {
     /// By source, how many those were.
     pub(super) superseded: BTreeMap<String, u64>,
     pub(super) pieces: Vec<HistoryPart>,
-    /// Identifiers whose rows are dropped.
-    pub suppressed: Arc<BTreeSet<IdentifierHash>>,
+    /// Whose rows are dropped.
+    pub suppressed: Arc<Unwanted>,
     /// What the run begins with, so that only the rows behind it are read back.
     pub checkpoint: Option<Checkpoint>,
     /// A number for the run that begins, greater than those of all before.
@@ -198,6 +198,9 @@ fn read(
     opened_by: Option<usize>,
 ) -> Result<Recovered, StoreError> {
     let _reading = folder.reading();
+    if opened_by == Some(0) {
+        suppressed::renew(&folder)?;
+    }
     // Logs become other files, and not the other way round.
     let scanned = scan(&folder, opened_by.is_some())?;
     let (segments, compacted): (Vec<_>, Vec<Compacted>) =
@@ -264,7 +267,7 @@ fn read(
     Ok(Recovered {
         until: runs.values().map(RunExtent::until).max().unwrap_or_default(),
         next_run: runs.keys().max().map_or(1, |last| last + 1),
-        suppressed: Arc::new(suppressed(&folder)?),
+        suppressed: Arc::new(Unwanted { suppressed: suppressed(&folder)?, ..Unwanted::default() }),
         checkpoint: None,
         folder,
         store,

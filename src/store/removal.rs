@@ -1,6 +1,6 @@
 //! Rows that leave the store for good: whatever holds one is written anew without it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 
 use arrow::array::{BooleanArray, BooleanBufferBuilder, RecordBatch};
@@ -18,7 +18,7 @@ use super::rewritten::each_batch;
 use super::row_index::RowIndex;
 use super::row_keys::RowKey;
 use crate::plan::Plan;
-use crate::row::IdentifierHash;
+use crate::row::Unwanted;
 
 impl Recovered {
     /// Holds the folder against the runs of all processes, for as long as what is returned is kept.
@@ -34,15 +34,15 @@ impl Recovered {
         others.collect()
     }
 
-    /// Takes rows away: those that `leaves` marks, of a source's batch of them, all of which carry one of some
-    /// identifiers. Returns how many they were, by source.
+    /// Takes rows away: those that `leaves` marks, of a source's batch of them, all of which are unwanted. Returns how many
+    /// they were, by source.
     ///
     /// The store is another one from then on, so that outputs are compared with what it comes to. If this fails
     /// halfway, some rows are gone and others are not: it is to be done again.
     pub fn remove(
         &self,
         plan: &Plan,
-        identifiers: &BTreeSet<IdentifierHash>,
+        unwanted: &Unwanted,
         mut leaves: impl FnMut(&str, &RecordBatch) -> BooleanArray,
     ) -> Result<BTreeMap<String, u64>, StoreError> {
         let folder = &self.folder;
@@ -54,11 +54,13 @@ impl Recovered {
             }
         }
         let indexing = Indexing::new(folder, plan)?;
-        let keys = identifiers.iter().map(|of| indexing.hasher().identifier(*of));
-        let keys: Vec<RowKey> = keys.collect();
+        let keys = indexing.hasher().of_unwanted(unwanted);
         let has_none = |file: &RowsFile| {
             let index = indexing.index(folder, file);
-            let has_none = |index: RowIndex| keys.iter().all(|key| index.has_none(key.hash));
+            let source = indexing.source(file).map(|source| source as u16);
+            let is_own = |key: &&RowKey| key.source.is_none() || key.source == source;
+            let has_none =
+                |index: RowIndex| keys.iter().filter(is_own).all(|key| index.has_none(key.hash));
             index.is_some_and(has_none)
         };
         let mut removed = BTreeMap::new();

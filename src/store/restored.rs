@@ -13,11 +13,11 @@ use super::columnar::checksum;
 use super::entries::{self, entries};
 use super::error::StoreError;
 use super::folder::StoreFile;
-use super::in_force::InForce;
 use super::manifest::{ColumnarFile, LogId, Manifest, StoredSegment};
 use super::mirror::Mirror;
 use super::old_fences::{PutTimes, old_fences};
 use super::presence::made_of;
+use super::private::is_private;
 use super::whole::{replace, replace_private};
 use crate::console::counted;
 
@@ -79,7 +79,7 @@ pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<Stri
         }
         let parent = path.parent().expect("it lies in a folder");
         fs::create_dir_all(parent).map_err(StoreError::io(parent, "made"))?;
-        let put = if InForce::is(name) { replace_private } else { replace };
+        let put = if is_private(name) { replace_private } else { replace };
         put(&path, bytes).map_err(StoreError::io(&path, "written"))?;
     }
     let mut segments: Vec<StoredSegment> = Vec::new();

@@ -15,10 +15,13 @@ use super::checked;
 use super::error::StoreError;
 use super::folder::Folder;
 use crate::plan::Plan;
-use crate::row::{Body, IdentifierHash, Row};
+use crate::row::{Body, IdentifierHash, Row, Unwanted};
 
 /// Where the key lies, below the folder.
 const KEY: &str = "index/key.json";
+
+/// By which rules rows have keys: it is another text where these are others, so that older indexes are made anew.
+const RULES: &[u8] = b"also what rows name that do not stand";
 
 /// What makes hashes of identifiers and ids.
 #[derive(Clone)]
@@ -75,6 +78,13 @@ impl KeyHasher {
         RowKey { hash: self.hash(b'k', &key.to_be_bytes()), source: Some(source) }
     }
 
+    /// By what rows are found that are unwanted.
+    pub fn of_unwanted(&self, unwanted: &Unwanted) -> Vec<RowKey> {
+        let identifiers = unwanted.identifiers.iter().map(|of| self.identifier(*of));
+        let keys = unwanted.keys.iter().map(|(source, key)| self.of_source(*source, *key));
+        identifiers.chain(keys).collect()
+    }
+
     fn hash(&self, kind: u8, of: &[u8; 16]) -> u64 {
         let mut bytes = [kind; 17];
         bytes[1..].copy_from_slice(of);
@@ -118,6 +128,7 @@ impl KeyHasher {
         ];
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.update(RULES);
         for stated in &plan.stated {
             let path: Vec<&str> = stated.path.iter().map(String::as_str).collect();
             let counts = match path[..] {
