@@ -491,7 +491,8 @@ fn what_follows_from_other_things_is_made_anew_and_named_once() {
         said
     };
     assert_eq!(run(), "", "nothing is amiss");
-    let changes: [fn(&[u8]) -> Option<Vec<u8>>; 4] = [
+    type Change = fn(&[u8]) -> Option<Vec<u8>>;
+    let changes: [Change; 4] = [
         |whole| {
             let mut altered = whole.to_vec();
             // In a file of numbers it is the highest byte of one.

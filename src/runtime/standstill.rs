@@ -36,7 +36,7 @@ pub struct LongWait {
 
 /// How far something is, and since when it has been there though it could go on.
 #[derive(Copy, Clone)]
-struct Standing {
+struct StandsAt {
     at: Tick,
     /// What it has yet to take.
     pending: u64,
@@ -46,7 +46,7 @@ struct Standing {
 
 /// Watches one process.
 pub struct Standstill {
-    standing: BTreeMap<WaitsFor, Standing>,
+    standing: BTreeMap<WaitsFor, StandsAt>,
     over: BTreeMap<WaitsFor, LongWait>,
     /// By output, whether it is waited for, and how long it may take at the most where all is well.
     outputs: Vec<Option<Duration>>,
@@ -120,7 +120,7 @@ impl Standstill {
         }
         match at {
             Some(at) => {
-                self.standing.insert(waits_for, Standing { at, pending, since: now, told: None })
+                self.standing.insert(waits_for, StandsAt { at, pending, since: now, told: None })
             }
             None => self.standing.remove(&waits_for),
         };
@@ -130,7 +130,7 @@ impl Standstill {
         &mut self,
         plan: &Plan,
         waits_for: WaitsFor,
-        standing: Standing,
+        standing: StandsAt,
         patience: Duration,
         now: Instant,
     ) {
@@ -193,7 +193,7 @@ mod tests {
     fn plan() -> Plan {
         let text = "name: n\nsources: {s: {files: s.csv, kind: events, fields: {a: text}}}\n\
             identity: {a: {from: {s: a}}}\n\
-            outputs: {one: {files: one.ndjson}, two: {webhook: 'http://localhost:1'}}\n";
+            outputs: {one: {files: one.ndjson, publish: profiles}, two: {webhook: {url: 'http://localhost:1'}, publish: profiles}}\n";
         parse(text, std::path::Path::new("n.yaml"), &|_| None).expect("a definition")
     }
 

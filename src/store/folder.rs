@@ -149,14 +149,7 @@ impl Folder {
     /// The same, of one that says nothing on another machine.
     pub fn replace_here(&self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.root.join(name);
-        let replaced = replace(&path, bytes).or_else(|error| match path.parent() {
-            // Somebody has deleted a folder in this one: what has yet to come is written all the same.
-            Some(parent) if error.kind() == io::ErrorKind::NotFound && parent != self.root => {
-                fs::create_dir(parent).and_then(|()| replace(&path, bytes))
-            }
-            _ => Err(error),
-        });
-        replaced.map_err(StoreError::io(&path, "written"))
+        replace(&path, bytes).map_err(StoreError::io(&path, "written"))
     }
 
     /// A file is there whole, by its path below the folder: nothing may name it before.

@@ -24,12 +24,15 @@ use crate::console::counted;
 /// What the names of small files begin with that no store has.
 const OF_THE_LEASE: [&str; 3] = ["lease", "joined-", "probe-"];
 
+/// By log, the keys of the pieces that are left of it.
+type LogPieces = BTreeMap<String, Vec<String>>;
+
 /// What follows from the bucket, and is not looked for elsewhere.
 const COUNTING: [&str; 3] = ["log", "rows", "ticks"];
 
 /// Makes a working folder what the bucket holds. Where it is of the run that had the bucket last, what it tells of outputs
 /// is newer than what the bucket has. Returns the keys of pieces that are left, by log.
-pub fn restore(mirror: &Mirror, root: &Path) -> Result<BTreeMap<String, Vec<String>>, StoreError> {
+pub fn restore(mirror: &Mirror, root: &Path) -> Result<LogPieces, StoreError> {
     let is_progress = |name: &str| name.starts_with("outputs/");
     let names = [mirror.bucket.names("")?, mirror.bucket.names("outputs/")?].concat();
     // First what says which other objects count: from here on no earlier run can change that.
@@ -156,7 +159,7 @@ fn are_there(
 fn orphans(
     mirror: &Mirror,
     segments: &[StoredSegment],
-    logs: &BTreeMap<String, Vec<String>>,
+    logs: &LogPieces,
     listed: &BTreeMap<String, u64>,
 ) -> Result<Vec<String>, StoreError> {
     let named: BTreeSet<&str> =
@@ -248,7 +251,7 @@ fn logs(
     root: &Path,
     segments: &[StoredSegment],
     listed: &PutTimes,
-) -> Result<(BTreeMap<String, Vec<String>>, Vec<String>), StoreError> {
+) -> Result<(LogPieces, Vec<String>), StoreError> {
     let folder = root.join("log");
     remove(&folder)?;
     for part in COUNTING {
@@ -257,7 +260,7 @@ fn logs(
     }
     let keys: Vec<&String> = listed.keys().filter(|key| key.starts_with("log/")).collect();
     let pieces = at_once(&keys, |key| bucket_log::read(&mirror.bucket, key))?;
-    let mut left: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut left: LogPieces = BTreeMap::new();
     let (mut gone, mut open): (Vec<String>, Option<(String, File, u64)>) = (Vec::new(), None);
     let (mut fences, mut last): (Vec<String>, Option<(String, u64)>) = (Vec::new(), None);
     for LogPiece { key, number, header, bytes } in pieces.into_iter().flatten() {
