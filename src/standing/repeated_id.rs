@@ -63,7 +63,7 @@ impl RepeatedId {
         self.bare().is_empty() && self.rows().is_empty()
     }
 
-    /// What it holds, to be changed: [`RepeatedId::settle`] makes it short again.
+    /// What it holds, to be changed: [`RepeatedId::shrink`] makes it short again.
     #[inline]
     pub(super) fn open(&mut self) -> (&mut ThinVec<Micros>, &mut ThinVec<RepeatedRow>) {
         if let RepeatedId::Once(at) = *self {
