@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use differential_dataflow::input::Input;
 use differential_dataflow::operators::CountTotal;
-use selfsame::internals::flow::{Collection, Diff};
+use selfsame::internals::flow::Diff;
 use selfsame::internals::identity::{Link, LinkState, pass_gates};
 use selfsame::internals::metrics::SharedCounts;
-use selfsame::internals::time::Tick;
-use timely::dataflow::operators::probe::{Handle, Probe};
 
 use super::supported::{identifier, number, plan};
-use super::{Drawn, digest, feed, number_of_changes};
+use super::{Drawn, measured, number_of_changes};
 
 const ACCOUNTS: u64 = 200_000;
 const DEVICES: u64 = 100_000;
@@ -51,34 +48,15 @@ fn link((account, device): (u64, u64), state: LinkState) -> Link {
     Link { one: identifier(0, account), other: identifier(1, device), state }
 }
 
-fn measured(
-    tick: usize,
-    passed: impl for<'scope> Fn(Collection<'scope, Link>) -> Collection<'scope, Link>
-    + Send
-    + Sync
-    + 'static,
-) -> (Duration, u64) {
-    let changes = changes(tick);
-    timely::execute_directly(move |worker| {
-        let probe = Handle::new();
-        let (mut input, digest) = worker.dataflow::<Tick, _, _>(|scope| {
-            let (input, links) = scope.new_collection::<Link, Diff>();
-            let (passed, digest) = digest(passed(links), number);
-            passed.inner.probe_with(&probe);
-            (input, digest)
-        });
-        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
-        (taken, digest.get())
+pub fn ours(tick: usize) -> (Duration, u64) {
+    let plan = plan(", shared_after: 5");
+    measured(changes(tick), tick, number, move |links| {
+        pass_gates(&plan, links, &SharedCounts::default()).0
     })
 }
 
-pub fn ours(tick: usize) -> (Duration, u64) {
-    let plan = plan(", shared_after: 5");
-    measured(tick, move |links| pass_gates(&plan, links, &SharedCounts::default()).0)
-}
-
 pub fn theirs(tick: usize) -> (Duration, u64) {
-    measured(tick, |links| {
+    measured(changes(tick), tick, number, |links| {
         let counted = links.clone().map(|link| link.other.hash).count_total();
         let shared = counted.flat_map(|(device, count)| (count > LIMIT).then_some(device));
         let by_device = links.map(|link| (link.other.hash, link));

@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use differential_dataflow::input::Input;
-use selfsame::internals::flow::{Collection, Diff, Due, Emit, Keep, Keyed, keyed};
+use selfsame::internals::flow::{Diff, Due, Emit, Keep, Keyed, keyed};
 use selfsame::internals::metrics::SharedCounts;
-use selfsame::internals::time::Tick;
-use timely::dataflow::operators::probe::{Handle, Probe};
 
-use super::{Drawn, digest, feed, number_of_changes};
+use super::{Drawn, measured, number_of_changes};
 
 const KEYS: u64 = 100_000;
 
@@ -80,35 +77,14 @@ fn number((key, (greatest, values)): &Said) -> u64 {
     (key + 1).wrapping_mul(greatest + 3).wrapping_mul(*values as u64 + 7)
 }
 
-fn measured(
-    tick: usize,
-    said: impl for<'scope> Fn(Collection<'scope, Pair>) -> Collection<'scope, Said>
-    + Send
-    + Sync
-    + 'static,
-) -> (Duration, u64) {
-    let changes = changes();
-    timely::execute_directly(move |worker| {
-        let probe = Handle::new();
-        let (mut input, digest) = worker.dataflow::<Tick, _, _>(|scope| {
-            let (input, pairs) = scope.new_collection::<Pair, Diff>();
-            let (said, digest) = digest(said(pairs), number);
-            said.inner.probe_with(&probe);
-            (input, digest)
-        });
-        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
-        (taken, digest.get())
-    })
-}
-
 pub fn ours(tick: usize) -> (Duration, u64) {
-    measured(tick, |pairs| {
+    measured(changes(), tick, number, |pairs| {
         keyed(pairs, None, "Greatest", &SharedCounts::default(), Due::default(), Greatest)
     })
 }
 
 pub fn theirs(tick: usize) -> (Duration, u64) {
-    measured(tick, |pairs| {
+    measured(changes(), tick, number, |pairs| {
         pairs.reduce(|_, values, output| {
             let greatest = values.iter().map(|(value, _)| **value).max();
             output.extend(greatest.map(|greatest| ((greatest, values.len()), 1)));

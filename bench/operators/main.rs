@@ -16,10 +16,10 @@ mod supported;
 
 use std::time::{Duration, Instant};
 
-use differential_dataflow::input::InputSession;
+use differential_dataflow::input::{Input, InputSession};
 use selfsame::internals::flow::{Collection, Diff};
 use selfsame::internals::time::Tick;
-use timely::dataflow::operators::probe::Handle;
+use timely::dataflow::operators::probe::{Handle, Probe};
 use timely::worker::Worker;
 
 #[global_allocator]
@@ -93,6 +93,26 @@ pub fn feed<D: differential_dataflow::Data>(
         taken += start.elapsed();
     }
     taken
+}
+
+/// Feeds changes to what says something of them, on one worker: how long it took, and a digest of what it said.
+pub fn measured<D: differential_dataflow::Data + Send + Sync, R: Clone + 'static>(
+    changes: Vec<(D, Diff)>,
+    tick: usize,
+    number: impl Fn(&R) -> u64 + Send + Sync + 'static,
+    said: impl for<'scope> Fn(Collection<'scope, D>) -> Collection<'scope, R> + Send + Sync + 'static,
+) -> (Duration, u64) {
+    timely::execute_directly(move |worker| {
+        let probe = Handle::new();
+        let (mut input, digest) = worker.dataflow::<Tick, _, _>(|scope| {
+            let (input, changes) = scope.new_collection::<D, Diff>();
+            let (said, digest) = digest(said(changes), number);
+            said.inner.probe_with(&probe);
+            (input, digest)
+        });
+        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
+        (taken, digest.get())
+    })
 }
 
 /// One way to say something: the time that it took, and a digest of what it said.

@@ -3,18 +3,15 @@
 use std::time::Duration;
 
 use differential_dataflow::AsCollection;
-use differential_dataflow::input::Input;
-use selfsame::internals::flow::{Collection, Diff, Due, keyed};
+use selfsame::internals::flow::{Diff, Due, keyed};
 use selfsame::internals::metrics::SharedCounts;
 use selfsame::internals::row::IdentifierHash;
 use selfsame::internals::sink::{
     NamedIdentifier, OutputStatement, Publisher, RecordBody, RecordKey, RecordValue, Router,
 };
-use selfsame::internals::time::Tick;
-use timely::dataflow::operators::probe::{Handle, Probe};
 use timely::dataflow::operators::vec::Filter;
 
-use super::{Drawn, digest, feed, number_of_changes};
+use super::{Drawn, measured, number_of_changes};
 
 const IDENTIFIERS: u64 = 200_000;
 
@@ -47,29 +44,8 @@ fn number((key, owner): &Told) -> u64 {
     (of + 1).wrapping_mul(owner.map_or(7, |owner| owner.0 as u64 + 11))
 }
 
-fn measured(
-    tick: usize,
-    told: impl for<'scope> Fn(Collection<'scope, Owned>) -> Collection<'scope, Told>
-    + Send
-    + Sync
-    + 'static,
-) -> (Duration, u64) {
-    let changes = changes();
-    timely::execute_directly(move |worker| {
-        let probe = Handle::new();
-        let (mut input, digest) = worker.dataflow::<Tick, _, _>(|scope| {
-            let (input, owned) = scope.new_collection::<Owned, Diff>();
-            let (told, digest) = digest(told(owned), number);
-            told.inner.probe_with(&probe);
-            (input, digest)
-        });
-        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
-        (taken, digest.get())
-    })
-}
-
 pub fn ours(tick: usize) -> (Duration, u64) {
-    measured(tick, |owned| {
+    measured(changes(), tick, number, |owned| {
         let router = Router::new(&super::supported::plan(""), 1);
         let statements = owned.map(move |(of, owner)| {
             let value = RecordValue::Identity(IdentifierHash(owner.into()));
@@ -86,7 +62,7 @@ pub fn ours(tick: usize) -> (Duration, u64) {
 }
 
 pub fn theirs(tick: usize) -> (Duration, u64) {
-    measured(tick, |owned| {
+    measured(changes(), tick, number, |owned| {
         let said = owned.map(|(of, owner)| (key(of), IdentifierHash(owner.into())));
         let keys = said.clone().map(|(key, _)| key).consolidate();
         let gone = keys.inner.filter(|(_, _, diff)| *diff < 0).as_collection().negate();

@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use differential_dataflow::input::Input;
 use differential_dataflow::operators::ThresholdTotal;
-use selfsame::internals::flow::{Collection, Diff, Saving};
+use selfsame::internals::flow::{Diff, Saving};
 use selfsame::internals::identity::{Link, LinkState, support};
 use selfsame::internals::metrics::SharedCounts;
 use selfsame::internals::plan::Plan;
 use selfsame::internals::row::{Body, Carried, Identifier, IdentifierHash, StandingRow};
-use selfsame::internals::time::Tick;
-use timely::dataflow::operators::probe::{Handle, Probe};
 
-use super::{Drawn, digest, feed, number_of_changes};
+use super::{Drawn, measured, number_of_changes};
 
 const DEVICES: u64 = 200_000;
 
@@ -57,40 +55,16 @@ pub fn number(Link { one, other, state }: &Link) -> u64 {
     (one.hash.0 as u64 | 1).wrapping_mul(other.hash.0 as u64 | 1).wrapping_mul(linked)
 }
 
-fn measured(
-    tick: usize,
-    links: impl for<'scope> Fn(
-        Collection<'scope, StandingRow>,
-        Collection<'scope, StandingRow>,
-    ) -> Collection<'scope, Link>
-    + Send
-    + Sync
-    + 'static,
-) -> (Duration, u64) {
-    let changes = changes();
-    timely::execute_directly(move |worker| {
-        let probe = Handle::new();
-        let (mut input, digest) = worker.dataflow::<Tick, _, _>(|scope| {
-            let (input, rows) = scope.new_collection::<StandingRow, Diff>();
-            let (_, seen_only) = scope.new_collection::<StandingRow, Diff>();
-            let (links, digest) = digest(links(rows, seen_only), number);
-            links.inner.probe_with(&probe);
-            (input, digest)
-        });
-        let taken = feed(worker, &mut input, &probe, &changes, tick, |_| ());
-        (taken, digest.get())
-    })
-}
-
 pub fn ours(tick: usize) -> (Duration, u64) {
     let plan = plan("");
-    measured(tick, move |rows, seen_only| {
+    measured(changes(), tick, number, move |rows| {
+        let (_, seen_only) = rows.scope().new_collection();
         support(&plan, rows, seen_only, &SharedCounts::default(), &Saving::default()).0
     })
 }
 
 pub fn theirs(tick: usize) -> (Duration, u64) {
-    measured(tick, |rows, _| {
+    measured(changes(), tick, number, |rows| {
         let ends = rows.flat_map(|StandingRow { body, .. }| {
             let mut identifiers = body.identifiers().map(Carried::to_identifier);
             Some((identifiers.next()?, identifiers.next()?))

@@ -158,12 +158,7 @@ fn meet_within(
             }
             // It is behind, or ahead: one of the two comes again. Of two of which one stores its rows, each waits for something
             // that the other never comes for.
-            Ok((greeting, _, called)) if greeting.meeting != own.meeting => {
-                if !own.stores_as(&greeting) {
-                    let process = greeting.process;
-                    let who = options.hosts.get(process).unwrap_or(host);
-                    own.check(&greeting, called.unwrap_or(process), who)?;
-                }
+            Ok((greeting, ..)) if greeting.meeting != own.meeting && own.stores_as(&greeting) => {
                 std::thread::sleep(RETRY);
             }
             Ok((greeting, stream, called)) => {

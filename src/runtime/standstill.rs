@@ -38,7 +38,7 @@ pub struct LongWait {
 #[derive(Copy, Clone)]
 struct StandsAt {
     at: Tick,
-    /// What it has yet to take.
+    /// How many records it has yet to take, of an output.
     pending: u64,
     since: Instant,
     told: Option<Instant>,
@@ -48,16 +48,14 @@ struct StandsAt {
 pub struct Standstill {
     standing: BTreeMap<WaitsFor, StandsAt>,
     over: BTreeMap<WaitsFor, LongWait>,
-    /// By output, whether it is waited for, and how long it may take at the most where all is well.
-    outputs: Vec<Option<Duration>>,
+    /// How long an output may take at the most where all is well.
+    of_output: Duration,
 }
 
 impl Standstill {
     pub fn new(plan: &Plan) -> Self {
-        let outputs = plan.outputs.iter();
-        let outputs =
-            outputs.map(|of| (!of.target.is_service()).then_some(LONG + plan.kafka.commit_every));
-        Standstill { standing: BTreeMap::new(), over: BTreeMap::new(), outputs: outputs.collect() }
+        let of_output = LONG + plan.kafka.commit_every;
+        Standstill { standing: BTreeMap::new(), over: BTreeMap::new(), of_output }
     }
 
     /// Looks how far all is: ticks before `handed` have passed through the dataflow, those before `durable` are durable.
@@ -68,35 +66,38 @@ impl Standstill {
         [handed, durable]: [Tick; 2],
         now: Instant,
     ) {
-        self.see(plan, WaitsFor::DataFolder, (durable < handed).then_some(durable), LONG, 0, now);
+        let stored = (durable < handed).then_some((durable, 0));
+        self.see(plan, WaitsFor::DataFolder, stored, now);
         let committable = handed.min(durable);
-        for number in 0..self.outputs.len() {
-            let Some(patience) = self.outputs[number] else { continue };
-            let output = &under_way[number];
-            let at = output.oldest().filter(|oldest| *oldest < committable);
-            let waits_for = WaitsFor::Output(number as u16);
-            let pending = at.map_or(0, |_| output.records());
-            self.see(plan, waits_for, at, patience, pending, now);
+        for (number, (of, output)) in (0..).zip(plan.outputs.iter().zip(under_way.iter())) {
+            // A service is waited for by nobody.
+            if of.target.is_service() {
+                continue;
+            }
+            let oldest = output.oldest().filter(|oldest| *oldest < committable);
+            let at = oldest.map(|oldest| (oldest, output.records()));
+            self.see(plan, WaitsFor::Output(number), at, now);
         }
     }
 
-    /// It is at a tick, and could go on; `None` if there is nothing for it to do.
-    fn see(
-        &mut self,
-        plan: &Plan,
-        waits_for: WaitsFor,
-        at: Option<Tick>,
-        patience: Duration,
-        pending: u64,
-        now: Instant,
-    ) {
+    /// How long something may take at the most where all is well.
+    fn patience(&self, waits_for: WaitsFor) -> Duration {
+        match waits_for {
+            WaitsFor::DataFolder => LONG,
+            WaitsFor::Output(_) => self.of_output,
+        }
+    }
+
+    /// It is at a tick, with records that it has yet to take, and could go on; `None` if there is nothing for it to do.
+    fn see(&mut self, plan: &Plan, waits_for: WaitsFor, at: Option<(Tick, u64)>, now: Instant) {
         let before = self.standing.get(&waits_for).copied();
         match (before, at) {
-            (Some(mut standing), Some(at)) if (standing.at, standing.pending) == (at, pending) => {
+            (Some(mut standing), Some(at)) if (standing.at, standing.pending) == at => {
                 let took = now - standing.since;
-                let is_due = standing
-                    .told
-                    .map_or(took >= patience.max(TELLING), |told| now - told >= TELLING_AGAIN);
+                let is_due =
+                    standing.told.map_or(took >= self.patience(waits_for).max(TELLING), |told| {
+                        now - told >= TELLING_AGAIN
+                    });
                 if is_due {
                     standing.told = Some(now);
                     self.standing.insert(waits_for, standing);
@@ -104,9 +105,9 @@ impl Standstill {
                         "what is read waits for {}, for {} s by now{}",
                         shown(plan, waits_for),
                         took.as_secs(),
-                        match pending {
+                        match standing.pending {
                             0 => String::new(),
-                            _ => format!(
+                            pending => format!(
                                 ": it has yet to take {}",
                                 counted(pending, "record", "records")
                             ),
@@ -115,27 +116,20 @@ impl Standstill {
                 }
                 return;
             }
-            (Some(standing), _) => self.end(plan, waits_for, standing, patience, now),
+            (Some(standing), _) => self.end(plan, waits_for, standing, now),
             (None, _) => {}
         }
         match at {
-            Some(at) => {
+            Some((at, pending)) => {
                 self.standing.insert(waits_for, StandsAt { at, pending, since: now, told: None })
             }
             None => self.standing.remove(&waits_for),
         };
     }
 
-    fn end(
-        &mut self,
-        plan: &Plan,
-        waits_for: WaitsFor,
-        standing: StandsAt,
-        patience: Duration,
-        now: Instant,
-    ) {
+    fn end(&mut self, plan: &Plan, waits_for: WaitsFor, standing: StandsAt, now: Instant) {
         let took = now - standing.since;
-        if took >= patience {
+        if took >= self.patience(waits_for) {
             let none = LongWait { waits_for, times: 0, took: Duration::ZERO };
             let wait = self.over.entry(waits_for).or_insert(none);
             wait.times += 1;
@@ -149,11 +143,7 @@ impl Standstill {
     /// All that took long.
     pub fn finish(mut self, plan: &Plan, now: Instant) -> Vec<LongWait> {
         for (waits_for, standing) in std::mem::take(&mut self.standing) {
-            let patience = match waits_for {
-                WaitsFor::Output(number) => self.outputs[usize::from(number)].unwrap_or(LONG),
-                WaitsFor::DataFolder => LONG,
-            };
-            self.end(plan, waits_for, standing, patience, now);
+            self.end(plan, waits_for, standing, now);
         }
         self.over.into_values().collect()
     }

@@ -34,6 +34,7 @@ mod history;
 mod in_force;
 mod indexing;
 mod kept;
+mod key_file;
 mod laid_down;
 mod lease;
 mod log;

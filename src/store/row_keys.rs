@@ -4,16 +4,15 @@
 //! An index holds bits of these hashes alone, and neither an identifier nor an unkeyed hash of one, so that a file of an
 //! index that is copied without its folder says nothing of anybody. Who has the folder has the rows as well.
 
-use std::io::Error;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
 use super::checked;
 use super::error::StoreError;
 use super::folder::Folder;
+use super::key_file::KeyFile;
 use crate::plan::Plan;
 use crate::row::{Body, IdentifierHash, Row, Unwanted};
 
@@ -35,12 +34,6 @@ pub struct RowKey {
     pub source: Option<u16>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct KeyFile {
-    /// 32 random bytes, in hex digits.
-    key: String,
-}
-
 impl KeyHasher {
     /// The folder's own, which is made if there is none, or it can't be read: then no index fits that there is. Where it
     /// can't be written either, it is anybody's, and whoever asks goes without an index.
@@ -58,11 +51,8 @@ impl KeyHasher {
                 path.display()
             );
         }
-        let mut key = [0; 32];
-        let failed = |error: getrandom::Error| Error::other(error.to_string());
-        getrandom::fill(&mut key).map_err(failed).map_err(StoreError::io(&path, "written"))?;
-        let file = checked::json(&KeyFile { key: const_hex::encode(key) });
-        if let Err(error) = super::whole::replace(&path, &file) {
+        let (key, file) = KeyFile::random().map_err(StoreError::io(&path, "written"))?;
+        if let Err(error) = super::whole::replace(&path, &checked::json(&file)) {
             tracing::warn!("rows are found without an index: '{}': {error}", path.display());
         }
         // Where two processes make one at once the later counts for both.
@@ -145,6 +135,5 @@ impl KeyHasher {
 }
 
 fn read(path: &Path) -> Option<[u8; 32]> {
-    let KeyFile { key } = checked::read(path).ok()??;
-    const_hex::decode_to_array(key).ok()
+    checked::read::<KeyFile>(path).ok()??.key()
 }

@@ -56,6 +56,11 @@ pub fn suppressed(folder: &Folder) -> Result<KeyedHashes, StoreError> {
         true => [0; 32],
         false => the_key(folder, &file)?,
     };
+    all(folder, &file, key)
+}
+
+/// All that the file lists, by hashes with its key.
+fn all(folder: &Folder, file: &SuppressedFile, key: [u8; 32]) -> Result<KeyedHashes, StoreError> {
     let mut all = KeyedHashes::new(key, hashes(folder, &file.keyed)?);
     hashes(folder, &file.identifiers)?.into_iter().for_each(|of| all.add(IdentifierHash(of)));
     Ok(all)
@@ -85,8 +90,7 @@ pub fn suppress(folder: &Folder, more: &BTreeSet<IdentifierHash>) -> Result<(), 
         true => suppressed_key::make(folder)?,
         false => the_key(folder, &file)?,
     };
-    let mut all = KeyedHashes::new(key, hashes(folder, &file.keyed)?);
-    hashes(folder, &file.identifiers)?.into_iter().for_each(|of| all.add(IdentifierHash(of)));
+    let mut all = all(folder, &file, key)?;
     more.iter().for_each(|of| all.add(*of));
     let keyed = all.hashes().iter().map(|hash| const_hex::encode(hash.to_be_bytes())).collect();
     let (key, identifiers) = (suppressed_key::mark(&key), Vec::new());

@@ -252,18 +252,16 @@ impl TickCommitter {
         // What is in its way is told once, and not each time that it is tried.
         let mut in_its_way = String::new();
         while !self.is_over.load(Ordering::Acquire) && self.failure.get().is_none() {
-            match self.replace() {
-                Ok(()) => {
-                    match in_its_way.is_empty() {
-                        true => tracing::warn!("the Kafka producer was replaced: {broken}"),
-                        false => tracing::info!(
-                            "Kafka takes records again, after {:.0} s: the producer was replaced",
-                            began.elapsed().as_secs_f64()
-                        ),
-                    }
-                    // What is sent to a topic that is not there fails again and again.
-                    return self.gone_topic().map_or(Ok(()), |topic| Err(gone(topic)));
+            let replaced = self.replace();
+            let is_replaced = replaced.is_ok();
+            match replaced {
+                Ok(()) if in_its_way.is_empty() => {
+                    tracing::warn!("the Kafka producer was replaced: {broken}");
                 }
+                Ok(()) => tracing::info!(
+                    "Kafka takes records again, after {:.0} s: the producer was replaced",
+                    began.elapsed().as_secs_f64()
+                ),
                 Err(ReplaceError::Replaced) => {
                     return Err(taken_over(&self.id, self.progress.process));
                 }
@@ -280,6 +278,9 @@ impl TickCommitter {
             // What is sent to a topic that is not there, or read from it, fails again and again.
             if let Some(topic) = self.gone_topic() {
                 return Err(gone(topic));
+            }
+            if is_replaced {
+                return Ok(());
             }
             std::thread::sleep(pause);
             pause = (pause * 2).min(most);
