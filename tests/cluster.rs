@@ -331,6 +331,13 @@ fn processes_that_do_not_belong_together_say_why() {
     let addresses = hosts(folder, 2);
     let both = |first: Running, second: Running| [first.end().badly(), second.end().badly()];
 
+    let stored = process(folder, 0, &["--data", "../kept"]);
+    let [first, second] = both(stored, process(folder, 1, &[]));
+    let has_none = format!("process 1 at {} has no data folder, and this one has", addresses[1]);
+    assert!(first.contains(&has_none), "{first}");
+    let has_one = format!("process 0 at {} has a data folder, and this one has none", addresses[0]);
+    assert!(second.contains(&has_one), "{second}");
+
     let complaints = both(process(folder, 0, &["--workers", "2"]), process(folder, 1, &[]));
     let [first, second] = &complaints;
     assert!(
