@@ -1,5 +1,5 @@
-//! Rows of 200,000 identifiers, two a person: how many each person has, and what they add up to. Rows come and go, and
-//! now and then an identifier is somebody else's.
+//! Rows of 200,000 identifiers, two a person: who has which, how many rows that are, and what they add up to, by person;
+//! and whose each identifier is. Rows come and go, and now and then an identifier is somebody else's.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use differential_dataflow::input::Input;
+use differential_dataflow::operators::arrange::ArrangeByKey;
 use differential_dataflow::operators::{CountTotal, ThresholdTotal};
 use selfsame::internals::flow::{Collection, Diff, Due, Saving};
 use selfsame::internals::identity::{Component, Identified};
@@ -160,6 +161,7 @@ pub fn ours(tick: usize) -> (Duration, u64) {
     })
 }
 
+/// Whoever has identifiers is put together with their texts, and both are arranged, as ours are.
 pub fn theirs(tick: usize) -> (Duration, u64) {
     measured(tick, |Parts { changes, .. }| {
         let rows = changes.clone().flat_map(|change| match change {
@@ -170,10 +172,25 @@ pub fn theirs(tick: usize) -> (Duration, u64) {
             Change::Row(..) => None,
             Change::Owner(of, owner) => Some((identifier(0, of).hash, u128::from(owner))),
         });
-        let members = rows.clone().map(|(hash, of, _)| (hash, of)).distinct_total();
-        let members = members.explode(|(hash, of)| Some(((hash, ()), (of as Diff + 1, 0, 0))));
-        let sums = rows.explode(|(hash, _, value)| Some(((hash, ()), (0, 1, value as Diff))));
-        let sums = members.concat(sums).join_map(whose, |_, (), owner| *owner).count_total();
-        sums.map(|(_, (members, rows, sum))| (members as u64, rows as i64, sum as i64))
+        let whose = whose.arrange_by_key();
+        let known = rows.clone().map(|(hash, of, _)| (hash, of.to_string())).distinct_total();
+        let owned = known
+            .join_core(whose.clone(), |hash, text, owner| Some((*owner, (text.clone(), *hash))));
+        let pairs = owned.clone().map(|(owner, (_, hash))| (hash, owner)).arrange_by_key();
+        let members = owned.reduce(|_, members, told| {
+            let texts = members.iter().map(|((text, _), _)| text.clone());
+            told.push((texts.collect::<Vec<String>>(), 1));
+        });
+        let sums = rows.explode(|(hash, _, value)| Some(((hash, ()), (1, value as Diff))));
+        let sums = sums.join_core(whose, |_, (), owner| Some(*owner)).count_total();
+        let people = members.join_map(sums, |owner, members, (rows, sum)| {
+            (*owner, (members.clone(), *rows as i64, *sum as i64))
+        });
+        let people = people.arrange_by_key();
+        pairs.stream.probe();
+        people.as_collection(|_, (members, rows, sum)| {
+            let members = members.iter().map(|text| text.parse::<u64>().expect("a number") + 1);
+            (members.sum(), *rows, *sum)
+        })
     })
 }

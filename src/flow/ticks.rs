@@ -11,7 +11,7 @@ use timely::dataflow::operators::generic::operator::{Operator, empty};
 use timely::scheduling::Activator;
 
 use super::Stream;
-use crate::state::batch::Batch;
+use crate::state::batch::{Batch, BatchPortions};
 use crate::time::{Micros, Tick};
 
 /// What a tick brings to an operator of this worker.
@@ -32,6 +32,21 @@ struct OpenTick<D> {
 impl<D> OpenTick<D> {
     fn new(capability: Capability<Tick>) -> Self {
         OpenTick { capability, now: None, data: Batch::default() }
+    }
+}
+
+/// A tick of which is told what follows.
+struct TickTold<O> {
+    capability: Capability<Tick>,
+    /// What was found and is not given on.
+    results: BatchPortions<O>,
+    /// Whether no more will be found.
+    is_all: bool,
+}
+
+impl<O> TickTold<O> {
+    fn new(capability: Capability<Tick>) -> Self {
+        TickTold { capability, results: Batch::default().into(), is_all: false }
     }
 }
 
@@ -165,7 +180,7 @@ where
         |_, info| {
             let activator = scope.activator_for(info.address);
             *barrier.waiting.borrow_mut() = Some(activator.clone());
-            let mut under_way: Option<Capability<Tick>> = None;
+            let mut under_way: Option<TickTold<O>> = None;
             let mut waiting: BTreeMap<Tick, OpenTick<D>> = BTreeMap::new();
             move |(input, frontier), (now, now_frontier), output| {
                 input.for_each(|capability, data| {
@@ -190,24 +205,25 @@ where
                     (!is_open && tick <= barrier.passed.get()).then(|| earliest.remove())
                 };
                 loop {
-                    let capability = match under_way.take() {
-                        Some(capability) => capability,
-                        None => {
-                            let Some(OpenTick { capability, now, data }) = next() else { break };
-                            logic.begin(WholeTick { tick: *capability.time(), now, data });
-                            capability
-                        }
-                    };
-                    let mut results = Batch::default();
-                    let is_told = logic.emit(&mut results);
-                    let mut session = output.session(&capability);
-                    results.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
+                    if under_way.is_none() {
+                        let Some(OpenTick { capability, now, data }) = next() else { break };
+                        logic.begin(WholeTick { tick: *capability.time(), now, data });
+                        under_way = Some(TickTold::new(capability));
+                    }
+                    let Some(told) = &mut under_way else { break };
+                    if told.results.is_over() {
+                        let mut results = Batch::default();
+                        told.is_all = logic.emit(&mut results);
+                        told.results = results.into();
+                    }
+                    let mut session = output.session(&told.capability);
+                    told.results.give(|piece| session.give_container(piece));
                     drop(session);
-                    if !is_told {
-                        under_way = Some(capability);
+                    if !told.is_all || !told.results.is_over() {
                         activator.activate();
                         break;
                     }
+                    under_way = None;
                 }
             }
         },

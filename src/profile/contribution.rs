@@ -3,8 +3,11 @@
 use arcstr::ArcStr;
 use serde::{Deserialize, Serialize};
 
+use super::aggregate::Brought;
 use super::sums::Words;
 use crate::aggregate::kept::partial::Partial;
+use crate::flow::{Diff, Emit};
+use crate::identity::Component;
 use crate::row::{Datum, IdentifierHash};
 use crate::time::Micros;
 
@@ -21,6 +24,36 @@ pub enum Contribution {
     Partial { aggregate: u16, partial: Box<Partial> },
     /// A value that the person's aggregate looks at. `time` is 0 where it decides nothing.
     Value { aggregate: u16, time: Micros, value: Datum },
+}
+
+impl Contribution {
+    /// Emits what an identifier brings to an aggregate whose values travel.
+    pub fn push_brought(
+        component: Component,
+        aggregate: u16,
+        brought: &Brought,
+        diff: Diff,
+        out: &mut Emit<(Component, Contribution)>,
+    ) {
+        for (time, value) in brought {
+            let (time, value) = (*time, value.clone());
+            out.push((component, Contribution::Value { aggregate, time, value }), diff);
+        }
+    }
+
+    /// Emits a summand, if it is any.
+    pub fn push_sum(
+        component: Component,
+        aggregate: u16,
+        sum: &Partial,
+        diff: Diff,
+        out: &mut Emit<(Component, Contribution)>,
+    ) {
+        if *sum != sum.nothing() {
+            let partial = Box::new(sum.clone());
+            out.push((component, Contribution::Partial { aggregate, partial }), diff);
+        }
+    }
 }
 
 /// An identifier of a person. In the order that lists of identifiers have: by type, then text.

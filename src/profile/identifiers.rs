@@ -1,12 +1,13 @@
 //! What each identifier's own rows add up to, and which person that is brought to.
 //!
 //! A row is added up once, for the most trusted of the identifiers that it carries, so that when people merge only
-//! what the smaller side holds per identifier moves, never its rows. Its other identifiers hear that it saw them. An identifier is known while a row that stands carries
-//! it; when it was first seen is remembered for ever.
+//! what the smaller side holds per identifier moves, never its rows. Its other identifiers hear that it saw them. An
+//! identifier is known while a row that stands carries it; when it was first seen is remembered for ever.
 //!
 //! Invariant: what has been emitted for a component comes to what its identifiers hold. So an identifier
 //! that stays where it is emits what changed; one that moves takes back from the component it left what it
-//! brought when the tick began, and brings the other one what it holds at its end.
+//! brought when the tick began, and brings the other one what it holds at its end. While stored rows are read back of
+//! which outputs hold all, nothing is emitted ([`Telling`]): what comes behind need not take in each of their steps.
 
 use std::sync::Arc;
 
@@ -20,31 +21,14 @@ use super::ownership::Ownership;
 use super::place::LanePlace;
 use super::recent_texts::RecentTexts;
 use super::sums::Layout;
+use super::telling::Telling;
 use super::word::to_word;
-use crate::aggregate::kept::partial::Partial;
-use crate::flow::{Diff, Emit, Keep, Keyed, KeyedState, consolidate};
-use crate::identity::{Component, Sighted, Sighting, seen};
+use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
+use crate::identity::{Component, Sighting, seen};
 use crate::plan::Plan;
 use crate::row::{Carried, IdentifierHash, Input};
-use crate::state::saved::SavedEntries;
 use crate::state::table::Table;
-use crate::time::Micros;
-
-/// Saves what is kept of identifiers.
-pub fn save(state: &KeyedState<Identifiers>, entries: &mut SavedEntries<'_, '_>) {
-    for (hash, identifier) in state.keys() {
-        let IdentifierState { text, kind, sighted, belongs: _, sums, led, aggregate_states } =
-            identifier;
-        // As `SavedIdentifier`, without a copy.
-        entries.put(&(hash, kind, text, sighted, sums, led, aggregate_states));
-    }
-    let nothing = IdentifierState::default();
-    for (hash, first_seen) in state.logic.remembered.iter() {
-        let sighted = Sighted { rows: 0, first_seen: *first_seen };
-        let IdentifierState { text, kind, sums, led, aggregate_states, .. } = &nothing;
-        entries.put(&(hash, kind, text, &sighted, sums, led, aggregate_states));
-    }
-}
+use crate::time::{Micros, Tick};
 
 /// What the operator is called.
 pub const IDENTIFIERS: &str = "Identifiers";
@@ -56,17 +40,19 @@ pub struct Identifiers {
     /// By aggregate.
     in_window: Vec<bool>,
     /// When identifiers that no row carries any more were first seen.
-    remembered: Table<IdentifierHash, Micros>,
+    pub(super) remembered: Table<IdentifierHash, Micros>,
+    telling: Telling,
     changed: Changed,
     texts: RecentTexts,
 }
 
 impl Identifiers {
-    pub fn new(plan: Arc<Plan>, layout: Arc<Layout>) -> Self {
+    /// Before the tick `told_from` nothing is told.
+    pub fn new(plan: Arc<Plan>, layout: Arc<Layout>, told_from: Tick) -> Self {
         let in_window = plan.aggregates.iter().map(|of| of.window.is_some()).collect();
         let (remembered, changed) = (Table::default(), Changed::default());
-        let texts = RecentTexts::default();
-        Identifiers { plan, layout, in_window, remembered, changed, texts }
+        let (telling, texts) = (Telling::new(told_from), RecentTexts::default());
+        Identifiers { plan, layout, in_window, remembered, telling, changed, texts }
     }
 
     fn sight(
@@ -160,6 +146,42 @@ impl Identifiers {
         Some(Led { aggregate, time, word })
     }
 
+    /// Emits what follows of an identifier from a tick.
+    fn emit(
+        &self,
+        key: &IdentifierHash,
+        identifier: &IdentifierState,
+        before: Option<Ownership>,
+        after: Option<Ownership>,
+        out: &mut Emit<(Component, Contribution)>,
+    ) {
+        if before != after {
+            for (whose, diff) in [(before, -1), (after, 1)] {
+                if let Some(Ownership { component, first_seen }) = whose {
+                    let member = Box::new(identifier.member(*key, first_seen));
+                    out.push((component, Contribution::Member(member)), diff);
+                }
+            }
+        }
+        match (before, after) {
+            (Some(Ownership { component: from, .. }), Some(Ownership { component, .. }))
+                if from == component =>
+            {
+                self.emit_changed(component, identifier, 1, out);
+            }
+            _ => {
+                if let Some(Ownership { component, .. }) = before {
+                    // What it holds now, less what changed in the tick, is what it had brought.
+                    self.emit_all(component, identifier, -1, out);
+                    self.emit_changed(component, identifier, 1, out);
+                }
+                if let Some(Ownership { component, .. }) = after {
+                    self.emit_all(component, identifier, 1, out);
+                }
+            }
+        }
+    }
+
     /// Emits what an identifier holds, or takes it back.
     fn emit_all(
         &self,
@@ -183,9 +205,15 @@ impl Identifiers {
                     out.push((component, value), diff * count as Diff);
                 });
             } else if let Some(sum) = aggregate_state.sum() {
-                emit_sum(component, *number, sum, diff, out);
+                Contribution::push_sum(component, *number, sum, diff, out);
             } else {
-                emit_brought(component, *number, &aggregate_state.brings(kept), diff, out);
+                Contribution::push_brought(
+                    component,
+                    *number,
+                    &aggregate_state.brings(kept),
+                    diff,
+                    out,
+                );
             }
         }
     }
@@ -215,13 +243,13 @@ impl Identifiers {
             out.push((component, Contribution::Value { aggregate, time, value }), times * diff);
         }
         for (number, sum) in summed {
-            emit_sum(component, *number, sum, diff, out);
+            Contribution::push_sum(component, *number, sum, diff, out);
         }
         for (number, before) in brought {
             let after = self.brings(identifier, *number);
             if *before != after {
-                emit_brought(component, *number, before, -diff, out);
-                emit_brought(component, *number, &after, diff, out);
+                Contribution::push_brought(component, *number, before, -diff, out);
+                Contribution::push_brought(component, *number, &after, diff, out);
             }
         }
     }
@@ -260,8 +288,20 @@ impl Keyed for Identifiers {
         }
     }
 
+    fn begin_tick(
+        &mut self,
+        tick: Tick,
+        all: &Table<IdentifierHash, IdentifierState>,
+        due: &mut Vec<IdentifierHash>,
+    ) {
+        if self.telling.begin_tick(tick) == Telling::All {
+            due.extend(all.iter().map(|(identifier, _)| *identifier));
+        }
+    }
+
+    /// Whose it was told to be.
     fn face(&self, key: &IdentifierHash, identifier: &IdentifierState) -> Option<Ownership> {
-        identifier.whose(*key)
+        identifier.whose(*key).filter(|_| self.telling == Telling::Changes)
     }
 
     fn apply(
@@ -321,29 +361,8 @@ impl Keyed for Identifiers {
         self.layout.merge_own(&mut identifier.sums, &self.changed.sums);
         consolidate(&mut self.changed.values);
         let after = identifier.whose(*key);
-        let stays = before.zip(after).is_some_and(|(one, other)| one.component == other.component);
-        if before != after {
-            for (whose, diff) in [(before, -1), (after, 1)] {
-                if let Some(Ownership { component, first_seen }) = whose {
-                    let member = Box::new(identifier.member(*key, first_seen));
-                    out.push((component, Contribution::Member(member)), diff);
-                }
-            }
-        }
-        match (before, after) {
-            (Some(_), Some(Ownership { component, .. })) if stays => {
-                self.emit_changed(component, identifier, 1, out);
-            }
-            _ => {
-                if let Some(Ownership { component, .. }) = before {
-                    // What it holds now, less what changed in the tick, is what it had brought.
-                    self.emit_all(component, identifier, -1, out);
-                    self.emit_changed(component, identifier, 1, out);
-                }
-                if let Some(Ownership { component, .. }) = after {
-                    self.emit_all(component, identifier, 1, out);
-                }
-            }
+        if self.telling.is_any() {
+            self.emit(key, identifier, before, after, out);
         }
         if self.changed.takes_back {
             identifier.aggregate_states.retain(|(_, aggregate_state)| !aggregate_state.is_empty());
@@ -365,31 +384,5 @@ impl Keyed for Identifiers {
 
     fn end_tick(&mut self, _: &Table<IdentifierHash, IdentifierState>) {
         self.remembered.give_back();
-    }
-}
-
-fn emit_brought(
-    component: Component,
-    aggregate: u16,
-    brought: &Brought,
-    diff: Diff,
-    out: &mut Emit<(Component, Contribution)>,
-) {
-    for (time, value) in brought {
-        let (time, value) = (*time, value.clone());
-        out.push((component, Contribution::Value { aggregate, time, value }), diff);
-    }
-}
-
-fn emit_sum(
-    component: Component,
-    aggregate: u16,
-    sum: &Partial,
-    diff: Diff,
-    out: &mut Emit<(Component, Contribution)>,
-) {
-    if *sum != sum.nothing() {
-        let partial = Box::new(sum.clone());
-        out.push((component, Contribution::Partial { aggregate, partial }), diff);
     }
 }

@@ -25,8 +25,10 @@ mod people;
 mod place;
 mod recent_texts;
 mod rest;
+mod save;
 mod sessions;
 mod sums;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -114,15 +116,16 @@ pub fn assemble<'scope>(
     let name = IDENTIFIERS;
     inputs.extend(saving.put_back(name, |saved: SavedIdentifier| vec![(saved.input(), 1)]));
     let inputs = rows.flat_map(|row| sightings(row, true)).concatenate(inputs);
-    let identifiers = Identifiers::new(Arc::clone(plan), Arc::clone(&layout));
+    let identifiers = Identifiers::new(Arc::clone(plan), Arc::clone(&layout), told_from);
     let identifiers = Rc::new(RefCell::new(KeyedState::new(identifiers)));
     let kept = Rc::clone(&identifiers);
-    saving.keep(name, move |entries| identifiers::save(&kept.borrow(), entries));
-    let contributions = keyed_in(inputs, None, name, counts, Due::default(), identifiers);
-    let contributions = over_sessions(plan, contributions, now, sessions_due, counts);
-    let people = People::new(Arc::clone(plan), layout, told_from, SharedCounts::clone(counts));
+    saving.keep(name, move |entries| save::save(&kept.borrow(), entries));
+    // Where nothing is told before a tick, it is to be told with it, whatever comes.
     let ticks = (told_from > 0).then_some(ticks);
-    let known = keyed(contributions, ticks, "People", counts, Due::default(), people);
+    let contributions = keyed_in(inputs, ticks, name, counts, Due::default(), identifiers);
+    let contributions = over_sessions(plan, contributions, now, sessions_due, counts);
+    let people = People::new(Arc::clone(plan), layout, SharedCounts::clone(counts));
+    let known = keyed(contributions, None, "People", counts, Due::default(), people);
     let (people, belongings) = parted(known, |known| match known {
         Known::Person(id, row) => Ok((id, row)),
         Known::Belonging(belonging) => Err(belonging),

@@ -22,8 +22,7 @@ use crate::identity::Component;
 use crate::metrics::SharedCounts;
 use crate::plan::{Aggregate, Plan};
 use crate::row::{Datum, IdentifierHash};
-use crate::state::table::Table;
-use crate::time::{Micros, Tick};
+use crate::time::Micros;
 
 /// Whose an identifier is.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,24 +52,6 @@ pub struct Person {
     rest: Option<Box<Rest>>,
 }
 
-/// What a tick tells of people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum PeopleTold {
-    /// It is only taken in.
-    Nothing,
-    /// Everybody as they are, since nothing was told before.
-    All,
-    /// Who changed.
-    Changes,
-}
-
-/// A person as a tick began.
-pub struct PersonFace {
-    was_there: bool,
-    /// The id and the row that were told of them, if any were.
-    told: Option<(IdentifierHash, Packed)>,
-}
-
 /// How people are put together.
 pub struct People {
     plan: Arc<Plan>,
@@ -81,25 +62,14 @@ pub struct People {
     values: Vec<((u16, Micros, Datum), Diff)>,
     /// Whether something of the person at hand is taken back: only then can anything come to nothing.
     takes_back: bool,
-    /// Before this tick nobody is told of anybody.
-    told_from: Tick,
-    telling: PeopleTold,
     /// The room in which rows are put together.
     room: Cell<Vec<u8>>,
 }
 
 impl People {
-    /// Before the tick `told_from` nothing is told, and with the first one that is not before it what there is by then.
-    pub fn new(
-        plan: Arc<Plan>,
-        layout: Arc<Layout>,
-        told_from: Tick,
-        counts: SharedCounts,
-    ) -> Self {
+    pub fn new(plan: Arc<Plan>, layout: Arc<Layout>, counts: SharedCounts) -> Self {
         let (members, values, room) = (Vec::new(), Vec::new(), Cell::default());
-        let telling = if told_from > 0 { PeopleTold::Nothing } else { PeopleTold::Changes };
-        let takes_back = false;
-        People { plan, layout, counts, members, values, takes_back, told_from, telling, room }
+        People { plan, layout, counts, members, values, takes_back: false, room }
     }
 
     /// Takes in who came and who went, and emits whose they are no longer, if that was told. Returns who came.
@@ -216,7 +186,8 @@ impl Keyed for People {
     type Key = Component;
     type Value = Contribution;
     type State = Person;
-    type Face = PersonFace;
+    /// The id and the row that were told of a person, if they were there.
+    type Face = Option<(IdentifierHash, Packed)>;
     type Output = Known;
 
     fn route(key: &Component) -> u64 {
@@ -244,23 +215,9 @@ impl Keyed for People {
         }
     }
 
-    fn begin_tick(&mut self, tick: Tick, all: &Table<Component, Person>, due: &mut Vec<Component>) {
-        self.telling = match self.telling {
-            PeopleTold::Nothing if tick >= self.told_from => {
-                due.extend(all.iter().map(|(component, _)| *component));
-                PeopleTold::All
-            }
-            PeopleTold::Nothing => PeopleTold::Nothing,
-            PeopleTold::All | PeopleTold::Changes => PeopleTold::Changes,
-        }
-    }
-
-    fn face(&self, _: &Component, person: &Person) -> PersonFace {
-        let was_there = !person.members.is_empty();
-        let was_told = was_there && self.telling == PeopleTold::Changes;
+    fn face(&self, _: &Component, person: &Person) -> Self::Face {
         // What has no room was counted when it came to be so.
-        let told = was_told.then(|| (person.name(), self.row(person, |_| {})));
-        PersonFace { was_there, told }
+        (!person.members.is_empty()).then(|| (person.name(), self.row(person, |_| {})))
     }
 
     fn apply(
@@ -304,7 +261,7 @@ impl Keyed for People {
         &mut self,
         _: &Component,
         person: &mut Person,
-        PersonFace { was_there, told: before }: PersonFace,
+        before: Self::Face,
         out: &mut Emit<Known>,
     ) -> Keep {
         let id_before = before.as_ref().map(|(id, _)| *id);
@@ -317,16 +274,13 @@ impl Keyed for People {
         }
         if person.members.is_empty() {
             assert!(person.brings_nothing(), "whoever left took all along");
-            self.counts.borrow_mut().people -= i64::from(was_there);
+            self.counts.borrow_mut().people -= i64::from(before.is_some());
             if let Some((id, row)) = before {
                 out.push(Known::Person(id, row), -1);
             }
             return Keep::No;
         }
-        self.counts.borrow_mut().people += i64::from(!was_there);
-        if self.telling == PeopleTold::Nothing {
-            return Keep::Yes;
-        }
+        self.counts.borrow_mut().people += i64::from(before.is_none());
         let id = match id_before {
             Some(id) if !members_changed => id,
             _ => person.name(),
@@ -341,9 +295,7 @@ impl Keyed for People {
                 }
             }
             _ => {
-                // Everything is new of somebody who was not told of.
-                let new = if id_before.is_some() { &came[..] } else { &person.members[..] };
-                new.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1));
+                came.iter().for_each(|member| out.push(Known::Belonging(belonging(member, id)), 1))
             }
         }
         let now = (id, self.row(person, |aggregate| self.count_no_room(aggregate)));

@@ -5,6 +5,7 @@
 //! input.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -43,10 +44,22 @@ pub struct Beside<'a> {
     pub attached: Option<&'a Attached>,
     /// Where the rows are stored.
     pub store: Option<&'a StorePlace>,
-    /// Whether it begins with a checkpoint.
-    pub is_restored: bool,
+    /// The tick of the checkpoint that it begins with.
+    pub restored: Option<Tick>,
     /// Up to this tick outputs hold all that there is to be told.
     pub held_until: Tick,
+}
+
+impl Beside<'_> {
+    /// Before this tick nothing is told of people, and with it all that there is by then: they come once, with the last of the
+    /// ticks that outputs hold. What a checkpoint puts back and outputs do not hold is told as it comes, in ticks that are
+    /// made for it, a part of it with each.
+    fn told_from(&self) -> Tick {
+        match self.restored {
+            Some(checkpoint) if checkpoint > self.held_until => 0,
+            _ => self.held_until,
+        }
+    }
 }
 
 /// One worker's handles on the dataflow.
@@ -64,6 +77,8 @@ pub struct Dataflow {
     pub arrangements: Arrangements,
     /// What a checkpoint saves, between two ticks.
     pub savers: Savers,
+    /// Nothing is told of people before this tick.
+    pub told_from: Tick,
     due: [Rc<Cell<Option<Micros>>>; 3],
 }
 
@@ -235,17 +250,15 @@ impl Dataflow {
         let inbox = Rc::new(RefCell::new(Inbox::default()));
         let counts = counts(plan);
         let due = [(); 3].map(|()| Rc::new(Cell::new(None)));
-        let Beside { attached, store, is_restored, held_until } = beside;
-        // People come once, with the last of the ticks that outputs hold. What a checkpoint puts back comes in ticks that are
-        // made for it, a part of them with each.
-        let told_from = if is_restored { 0 } else { held_until };
+        let told_from = beside.told_from();
+        let Beside { attached, store, restored, .. } = beside;
         let savers = Savers::default();
         let (ticks, durable, handed, complete, arrangements) =
             worker.dataflow_named("selfsame", |scope| {
                 let (handle, ticks) = ticks(scope);
                 let durable =
                     store.map(|store| store_ticks(ticks.clone(), &inbox, plan, store, &counts));
-                let restore = is_restored.then(|| restore(ticks.clone(), &inbox, &counts));
+                let restore = restored.map(|_| restore(ticks.clone(), &inbox, &counts));
                 let saving = Saving::new(store.map(|_| savers.clone()), restore);
                 let (of_rows, taken) = (SharedCounts::clone(&counts), Rc::clone(&inbox));
                 saving.keep(COUNTS, move |entries| {
@@ -260,7 +273,18 @@ impl Dataflow {
                 (handle, durable, handed, Complete(complete.collect()), arrangements)
             });
         let ticks = (worker.index() == 0).then_some(ticks);
-        Dataflow { ticks, inbox, handed, complete, durable, counts, arrangements, savers, due }
+        Dataflow {
+            ticks,
+            inbox,
+            handed,
+            complete,
+            durable,
+            counts,
+            arrangements,
+            savers,
+            told_from,
+            due,
+        }
     }
 
     /// Lets arrangements forget what nobody can ask for any more. Called after every step.
@@ -348,14 +372,28 @@ fn feed<'scope, D: Clone + 'static>(
     part: impl Fn(&mut TickInput) -> batch::Batch<D> + 'static,
 ) -> Stream<'scope, D> {
     let (inbox, counts) = (Rc::clone(inbox), Rc::clone(counts));
-    ticks.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(Pipeline, "Feed", |_, _| {
+    let scope = ticks.scope();
+    ticks.unary::<CapacityContainerBuilder<Vec<D>>, _, _, _>(Pipeline, "Feed", |_, info| {
+        let activator = scope.activator_for(info.address);
+        let mut under_way = VecDeque::new();
         move |input, output| {
-            input.for_each_stamp(|capability, _| {
-                let Some(tick) = capability.least() else { return };
-                let data = part(inbox.borrow_mut().batch(*tick, &counts));
-                let mut session = output.session(&capability);
-                data.into_pieces().for_each(|mut piece| session.give_container(&mut piece));
+            input.for_each(|capability, _| {
+                let Some(capability) = capability.retain_least(output.output_index()) else {
+                    return;
+                };
+                let data = part(inbox.borrow_mut().batch(*capability.time(), &counts));
+                under_way.push_back((capability, batch::BatchPortions::from(data)));
             });
+            let Some((capability, data)) = under_way.front_mut() else { return };
+            let mut session = output.session(&*capability);
+            data.give(|piece| session.give_container(piece));
+            drop(session);
+            if data.is_over() {
+                under_way.pop_front();
+            }
+            if !under_way.is_empty() {
+                activator.activate();
+            }
         }
     })
 }

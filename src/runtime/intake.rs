@@ -112,7 +112,8 @@ impl Intake {
             let (after, without) = (self.after, &process.without);
             let (plan, worker, workers) = (&process.plan, self.worker, self.workers);
             inbox.replay =
-                Replay::new(plan, &recovered, beginning, after, without, worker, workers);
+                Replay::new(plan, &recovered, beginning, after, without, worker, workers)
+                    .map(|replay| replay.told_from(dataflow.told_from));
             if process.beside.is_some() && handed.is_none() {
                 inbox.replay = inbox.replay.take().map(|of| of.together(giving_way::ROWS));
             }

@@ -42,8 +42,8 @@ pub struct Leader {
     opened: Instant,
     /// While stored rows are read back.
     replay: Option<ReplayLead>,
-    /// How many they are, and since when, until what they come to is told.
-    read_back: Option<(u64, Instant)>,
+    /// How many they are, unless a checkpoint is put back, and since when, until what they come to is told.
+    read_back: Option<(Option<u64>, Instant)>,
     giving_way: GivingWay,
     /// The round of them that comes next, and by worker up to which tick it has loaded all.
     round: usize,
@@ -228,8 +228,9 @@ impl Leader {
             let stops = process.writers.committed();
             self.replay = ReplayLead::new(&recovered, beginning, self.last, stops);
             if self.replay.is_some() {
-                if self.round == 1 && process.beside.is_none() && beginning.is_none() {
-                    self.read_back = Some((recovered.rows.values().sum(), Instant::now()));
+                if self.round == 1 && process.beside.is_none() {
+                    let rows = beginning.is_none().then(|| recovered.rows.values().sum());
+                    self.read_back = Some((rows, Instant::now()));
                 }
                 return;
             }
@@ -252,9 +253,13 @@ impl Leader {
     }
 }
 
-/// Says how long it took to come to where earlier runs were.
-fn tell_read_back(rows: u64, took: Duration) {
+/// Says how long it took to come to where earlier runs were, by so many rows or by a checkpoint.
+fn tell_read_back(rows: Option<u64>, took: Duration) {
     let seconds = took.as_secs_f64();
+    let Some(rows) = rows else {
+        tracing::info!("what earlier runs knew is back after {seconds:.1} s");
+        return;
+    };
     let each_second = grouped((rows as f64 / seconds.max(0.001)) as u64);
     tracing::info!(
         "{} read back in {seconds:.1} s ({each_second} a second)",

@@ -23,6 +23,8 @@ use crate::time::{Micros, Tick};
 /// stored, in bytes. The larger a step, the fewer times what many rows concern is looked at.
 const LOADED: usize = 1 << 20;
 const LOADED_BYTES: u64 = TICK_BYTES;
+/// The same rows of ticks of which nothing is told: they are only added up, so that smaller steps cost no more.
+const LOADED_UNTOLD: usize = 1 << 17;
 
 /// One worker's share of the history.
 pub struct Replay {
@@ -35,6 +37,8 @@ pub struct Replay {
     until: Tick,
     /// Rows that are loaded at least before a tick takes them, if there are so many.
     together: usize,
+    /// Nothing is told of the ticks before this one.
+    told_from: Tick,
     loaded: Option<Tick>,
     /// The last tick whose rows were taken.
     taken: Tick,
@@ -71,6 +75,7 @@ impl Replay {
             decoders,
             until,
             together: LOADED,
+            told_from: 0,
             loaded: None,
             taken: after,
         })
@@ -79,6 +84,11 @@ impl Replay {
     /// The same, by so many rows at once.
     pub fn together(self, together: usize) -> Self {
         Replay { together, ..self }
+    }
+
+    /// The same, where nothing is told of the ticks before this one.
+    pub fn told_from(self, told_from: Tick) -> Self {
+        Replay { told_from, ..self }
     }
 
     /// Whether all rows up to a tick are loaded.
@@ -90,8 +100,10 @@ impl Replay {
     pub fn load(&mut self) -> Result<Option<Tick>, StoreError> {
         let is_enough = |replay: &Replay| {
             replay.loaded.is_some_and(|loaded| {
-                let is_much = replay.history.loaded() >= replay.together
-                    || replay.history.held() >= LOADED_BYTES;
+                let is_untold = loaded < replay.told_from;
+                let together = if is_untold { LOADED_UNTOLD } else { replay.together };
+                let is_much =
+                    replay.history.loaded() >= together || replay.history.held() >= LOADED_BYTES;
                 loaded >= replay.until || (loaded > replay.taken && is_much)
             })
         };

@@ -85,9 +85,9 @@ pub fn restarted(
         let (index, peers) = (worker.index(), worker.peers());
         let writers = Writers::all(plan, &memory);
         let beginning = store.beginning.as_ref();
-        let is_restored = beginning.is_some();
+        let restored = beginning.map(|beginning| beginning.checkpoint.of.tick);
         let place = StorePlace::of(store.clone());
-        let beside = Beside { store: Some(&place), is_restored, held_until, ..Beside::default() };
+        let beside = Beside { store: Some(&place), restored, held_until, ..Beside::default() };
         let mut dataflow = Dataflow::build(worker, plan, clock, writers, workers, beside);
         dataflow.inbox.borrow_mut().replay =
             Replay::new(plan, &store.recovered, beginning, 0, &Arc::default(), index, peers);

@@ -39,9 +39,10 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     let (plan, writers) = (&process.plan, &process.writers);
     let mut requests = Requests::build(worker);
     let (attached, store) = (process.attached.as_ref(), process.store.as_ref());
-    let is_restored = process.stored().is_some_and(|store| store.beginning.is_some());
+    let beginning = process.stored().and_then(|store| store.beginning.as_ref());
+    let restored = beginning.map(|beginning| beginning.checkpoint.of.tick);
     let held_until = process.held_until();
-    let beside = Beside { attached, store, is_restored, held_until };
+    let beside = Beside { attached, store, restored, held_until };
     let mut dataflow =
         Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, beside);
     let (index, peers) = (worker.index(), worker.peers());

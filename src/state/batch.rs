@@ -61,6 +61,39 @@ impl<D> Batch<D> {
     }
 }
 
+/// A batch that is given on portion by portion.
+pub struct BatchPortions<D> {
+    pieces: std::vec::IntoIter<Vec<D>>,
+}
+
+impl<D> BatchPortions<D> {
+    /// Gives the next pieces, as many as come to a portion.
+    pub fn give(&mut self, mut give: impl FnMut(&mut Vec<D>)) {
+        let mut given = 0;
+        while given < PORTION
+            && let Some(mut piece) = self.pieces.next()
+        {
+            given += piece.len();
+            give(&mut piece);
+        }
+    }
+
+    /// Whether all was given.
+    pub fn is_over(&self) -> bool {
+        self.pieces.as_slice().is_empty()
+    }
+}
+
+impl<D> From<Batch<D>> for BatchPortions<D> {
+    fn from(batch: Batch<D>) -> Self {
+        BatchPortions { pieces: batch.pieces.into_iter() }
+    }
+}
+
+/// How many data are given on at once. Whoever is behind has its turn before the next ones are, so that what maps and
+/// filters make of a large tick is in memory, and in the processor's caches, a portion at a time.
+const PORTION: usize = 1 << 14;
+
 /// How many bytes a piece has at most that is made here.
 const PIECE: usize = 1 << 15;
 

@@ -116,10 +116,10 @@ fn kept<'scope>(
 ) -> Collection<'scope, Summed> {
     let plan = plan();
     let layout = Arc::new(Layout::new(&plan));
-    let identifiers = Identifiers::new(Arc::clone(&plan), Arc::clone(&layout));
+    let identifiers = Identifiers::new(Arc::clone(&plan), Arc::clone(&layout), 0);
     let inputs = said.map(input);
     let brought = keyed(inputs, None, IDENTIFIERS, counts, Due::default(), identifiers);
-    let people = People::new(plan, layout, 0, SharedCounts::clone(counts));
+    let people = People::new(plan, layout, SharedCounts::clone(counts));
     let known = keyed(brought, None, "People", counts, Due::default(), people);
     known.flat_map(|known| match known {
         Known::Person(_, row) => Some(summed(PersonRow::new(row.as_ref()))),

@@ -145,10 +145,14 @@ impl World {
         World {
             windows: Windows::new(&plan),
             during: During::default(),
-            identifiers: KeyedState::new(Identifiers::new(Arc::clone(&plan), Arc::clone(&layout))),
+            identifiers: KeyedState::new(Identifiers::new(
+                Arc::clone(&plan),
+                Arc::clone(&layout),
+                0,
+            )),
             parting: KeyedState::new(Parting::new(looks)),
             over_sessions,
-            people: KeyedState::new(People::new(Arc::clone(&plan), layout, 0, counts.clone())),
+            people: KeyedState::new(People::new(Arc::clone(&plan), layout, counts.clone())),
             counts,
             members: members.collect(),
             emitted: BTreeMap::new(),

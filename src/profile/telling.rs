@@ -1,0 +1,36 @@
+//! What a tick tells of what is kept, where a run reads back rows of which outputs hold all.
+
+use crate::time::Tick;
+
+/// What a tick tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Telling {
+    /// It is only taken in, as all ticks before this one are.
+    NothingBefore(Tick),
+    /// What there is, since nothing was told before.
+    All,
+    /// What changes.
+    Changes,
+}
+
+impl Telling {
+    /// Before the tick `told_from` nothing is told, and with the first one that is not before it what there is by then.
+    pub fn new(told_from: Tick) -> Self {
+        if told_from > 0 { Telling::NothingBefore(told_from) } else { Telling::Changes }
+    }
+
+    /// What this tick tells.
+    pub fn begin_tick(&mut self, tick: Tick) -> Self {
+        *self = match *self {
+            Telling::NothingBefore(told_from) if tick < told_from => *self,
+            Telling::NothingBefore(_) => Telling::All,
+            Telling::All | Telling::Changes => Telling::Changes,
+        };
+        *self
+    }
+
+    /// Whether anything is told.
+    pub fn is_any(self) -> bool {
+        !matches!(self, Telling::NothingBefore(_))
+    }
+}
