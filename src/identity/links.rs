@@ -276,11 +276,6 @@ pub(super) fn save(state: &KeyedState<SupportedLinks>, entries: &mut SavedEntrie
     }
 }
 
-/// The ends of the links of a chunk in which some are saved.
-pub fn saved_ends(chunk: &[u8]) -> impl Iterator<Item = IdentifierHash> {
-    saved_entries::<Pair>(chunk).flat_map(|(one, other)| [one, other])
-}
-
 /// A link that was saved, with the types and texts of its ends: of what is saved only their hashes are told.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct NamedLink {

@@ -58,7 +58,7 @@ pub use changes::LinkChange;
 pub use cluster::Component;
 pub use conflicts::Conflict;
 pub use guards::{Detail, Guards, Refusal};
-pub use links::{LINKS, Link, LinkState, named_links, saved_ends};
+pub use links::{LINKS, Link, LinkState, named_links};
 pub use shared::SharedIdentifier;
 pub use sighting::{Sighted, Sighting, seen};
 

@@ -15,8 +15,9 @@ use crate::time::Micros;
 /// component come to, each as often as it is there.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Contribution {
-    /// The identifier itself.
-    Member(Box<Member>),
+    /// The identifier itself, with its summand of the person's sums, if that comes or goes with it: most of what comes to much
+    /// is this.
+    Member(Box<(Member, Words)>),
     /// A summand of the person's sums, and the identifier's extremes that come or go: two of them are as good as
     /// their sum.
     Sums(Words),

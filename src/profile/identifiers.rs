@@ -20,7 +20,7 @@ use super::input::{IdentifierInput, SavedIdentifier};
 use super::ownership::Ownership;
 use super::place::LanePlace;
 use super::recent_texts::RecentTexts;
-use super::sums::Layout;
+use super::sums::{Layout, Words};
 use super::telling::Telling;
 use super::word::to_word;
 use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
@@ -155,47 +155,54 @@ impl Identifiers {
         after: Option<Ownership>,
         out: &mut Emit<(Component, Contribution)>,
     ) {
-        if before != after {
-            for (whose, diff) in [(before, -1), (after, 1)] {
-                if let Some(Ownership { component, first_seen }) = whose {
-                    let member = Box::new(identifier.member(*key, first_seen));
-                    out.push((component, Contribution::Member(member)), diff);
-                }
-            }
-        }
         match (before, after) {
-            (Some(Ownership { component: from, .. }), Some(Ownership { component, .. }))
-                if from == component =>
-            {
-                self.emit_changed(component, identifier, 1, out);
+            (Some(was), Some(is)) if was.component == is.component => {
+                if was != is {
+                    self.emit_member((key, identifier), was, Words::new(), -1, out);
+                    self.emit_member((key, identifier), is, Words::new(), 1, out);
+                }
+                self.emit_changed(is.component, identifier, 1, out);
             }
             _ => {
-                if let Some(Ownership { component, .. }) = before {
+                if let Some(was) = before {
                     // What it holds now, less what changed in the tick, is what it had brought.
-                    self.emit_all(component, identifier, -1, out);
-                    self.emit_changed(component, identifier, 1, out);
+                    self.emit_all(key, identifier, was, -1, out);
+                    self.emit_changed(was.component, identifier, 1, out);
                 }
-                if let Some(Ownership { component, .. }) = after {
-                    self.emit_all(component, identifier, 1, out);
+                if let Some(is) = after {
+                    self.emit_all(key, identifier, is, 1, out);
                 }
             }
         }
     }
 
-    /// Emits what an identifier holds, or takes it back.
-    fn emit_all(
+    /// Emits the identifier itself, with what it holds of sums, or takes that back.
+    fn emit_member(
         &self,
-        component: Component,
-        identifier: &IdentifierState,
+        (key, identifier): (&IdentifierHash, &IdentifierState),
+        whose: Ownership,
+        sums: Words,
         diff: Diff,
         out: &mut Emit<(Component, Contribution)>,
     ) {
+        let member = identifier.member(*key, whose.first_seen);
+        out.push((whose.component, Contribution::Member(Box::new((member, sums)))), diff);
+    }
+
+    /// Emits an identifier and what it holds, or takes it back.
+    fn emit_all(
+        &self,
+        key: &IdentifierHash,
+        identifier: &IdentifierState,
+        whose: Ownership,
+        diff: Diff,
+        out: &mut Emit<(Component, Contribution)>,
+    ) {
+        let component = whose.component;
         let led = self.layout.extremes().filter_map(|number| self.led(identifier, number));
         let led: ExtremeChanges = led.map(|led| (led, 1)).collect();
         let sums = travelling(&self.layout.summed(&identifier.sums), &led);
-        if !sums.is_empty() {
-            out.push((component, Contribution::Sums(sums)), diff);
-        }
+        self.emit_member((key, identifier), whose, sums, diff, out);
         for (number, aggregate_state) in &identifier.aggregate_states {
             let kept = self.layout.kept(*number);
             if kept.travels().is_some() {
@@ -207,13 +214,8 @@ impl Identifiers {
             } else if let Some(sum) = aggregate_state.sum() {
                 Contribution::push_sum(component, *number, sum, diff, out);
             } else {
-                Contribution::push_brought(
-                    component,
-                    *number,
-                    &aggregate_state.brings(kept),
-                    diff,
-                    out,
-                );
+                let brought = aggregate_state.brings(kept);
+                Contribution::push_brought(component, *number, &brought, diff, out);
             }
         }
     }

@@ -104,6 +104,18 @@ impl People {
         came
     }
 
+    /// Adds a summand, and the extremes that come or go with it.
+    fn add(&self, person: &mut Person, sums: &Words, diff: Diff) {
+        if sums.is_empty() {
+            return;
+        }
+        let (blocks, extremes) = self.layout.parts(sums);
+        self.layout.merge(&mut person.sums, blocks, diff);
+        for (led, times) in extremes::each(extremes) {
+            person.led.count(led, times as i64 * diff as i64);
+        }
+    }
+
     fn take_in_values(&mut self, person: &mut Person) {
         consolidate(&mut self.values);
         for ((number, time, value), diff) in self.values.drain(..) {
@@ -209,7 +221,7 @@ impl Keyed for People {
 
     fn prefetch_value(contribution: &Contribution) -> usize {
         match contribution {
-            Contribution::Member(member) => member.kind.into(),
+            Contribution::Member(member) => member.0.kind.into(),
             Contribution::Sums(words) => words.len(),
             Contribution::Partial { .. } | Contribution::Value { .. } => 0,
         }
@@ -230,14 +242,12 @@ impl Keyed for People {
         self.takes_back |= diff < 0;
         // What it holds is given back at once, while it is in the processor's caches.
         match std::mem::replace(contribution, Contribution::Sums(Words::new())) {
-            Contribution::Member(member) => self.members.push((*member, diff)),
-            Contribution::Sums(words) => {
-                let (blocks, extremes) = self.layout.parts(&words);
-                self.layout.merge(&mut person.sums, blocks, diff);
-                for (led, times) in extremes::each(extremes) {
-                    person.led.count(led, times as i64 * diff as i64);
-                }
+            Contribution::Member(member) => {
+                let (member, sums) = *member;
+                self.members.push((member, diff));
+                self.add(person, &sums, diff);
             }
+            Contribution::Sums(sums) => self.add(person, &sums, diff),
             Contribution::Partial { aggregate: number, partial } => {
                 let partials = &mut person.rest.get_or_insert_default().partials;
                 let kept = self.layout.kept(number);

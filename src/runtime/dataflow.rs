@@ -46,19 +46,17 @@ pub struct Beside<'a> {
     pub store: Option<&'a StorePlace>,
     /// The tick of the checkpoint that it begins with.
     pub restored: Option<Tick>,
-    /// Up to this tick outputs hold all that there is to be told.
+    /// Before this tick nothing is told of people, and with it all that there is by then.
+    pub told_from: Tick,
+    /// Up to this tick no record is made of what people are.
     pub held_until: Tick,
 }
 
 impl Beside<'_> {
-    /// Before this tick nothing is told of people, and with it all that there is by then: they come once, with the last of the
-    /// ticks that outputs hold. What a checkpoint puts back and outputs do not hold is told as it comes, in ticks that are
-    /// made for it, a part of it with each.
+    /// What a checkpoint puts back of what was not told is told as it comes, in ticks that are made for it, a part with each.
     fn told_from(&self) -> Tick {
-        match self.restored {
-            Some(checkpoint) if checkpoint > self.held_until => 0,
-            _ => self.held_until,
-        }
+        let is_behind = self.restored.is_some_and(|checkpoint| checkpoint > self.told_from);
+        if is_behind { 0 } else { self.told_from }
     }
 }
 

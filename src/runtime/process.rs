@@ -128,13 +128,18 @@ impl Process {
         }
     }
 
-    /// Up to which tick outputs hold all that there is to be told, where nobody else looks at what is read back. What several
-    /// processes have been told is known of each to itself alone.
-    pub fn held_until(&self) -> Tick {
+    /// Before which tick nothing is told of people: outputs hold all that there is up to it. What several processes have been
+    /// told is known of each to itself alone, and what is attached sees people come and go as rows do.
+    pub fn told_from(&self) -> Tick {
         match (&self.attached, self.processes) {
             (None, 1) => self.writers.held_until(),
             _ => 0,
         }
+    }
+
+    /// Up to which tick no record is made: outputs have it, and nobody else looks on.
+    pub fn held_until(&self) -> Tick {
+        if self.writers.are_observed() { 0 } else { self.told_from() }
     }
 
     /// Where rows are stored, once it is known.

@@ -87,7 +87,9 @@ pub fn restarted(
         let beginning = store.beginning.as_ref();
         let restored = beginning.map(|beginning| beginning.checkpoint.of.tick);
         let place = StorePlace::of(store.clone());
-        let beside = Beside { store: Some(&place), restored, held_until, ..Beside::default() };
+        let (store_at, told_from) = (Some(&place), held_until);
+        let beside =
+            Beside { store: store_at, restored, told_from, held_until, ..Beside::default() };
         let mut dataflow = Dataflow::build(worker, plan, clock, writers, workers, beside);
         dataflow.inbox.borrow_mut().replay =
             Replay::new(plan, &store.recovered, beginning, 0, &Arc::default(), index, peers);

@@ -9,7 +9,7 @@ use std::io;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, Weak};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use arcstr::ArcStr;
 
@@ -23,15 +23,66 @@ use crate::time::Tick;
 /// Chunks of identifiers that a worker puts back with a tick: some tens of thousands.
 const CHUNKS: usize = 40;
 
-/// The types and texts of identifiers that have links.
-type LinkedNames = HashMap<IdentifierHash, (u8, ArcStr)>;
+/// The types and texts of identifiers, which links are put back with: maps side by side, since several threads make them.
+struct SavedNames {
+    shards: Vec<HashMap<IdentifierHash, (u8, ArcStr)>>,
+}
+
+/// A name that was read.
+type SavedName = (IdentifierHash, (u8, ArcStr));
+
+impl SavedNames {
+    /// Reads a part of the chunks on each of some threads, and makes a map of what all of them have for it.
+    fn read(checkpoint: &Checkpoint, threads: usize) -> io::Result<Self> {
+        let part = |thread: usize| -> io::Result<Vec<Vec<SavedName>>> {
+            let mut read = vec![Vec::new(); threads];
+            for chunk in checkpoint.chunks(profile::IDENTIFIERS).skip(thread).step_by(threads) {
+                for (hash, kind, text) in saved_names(&chunk()?) {
+                    read[shard(hash, threads)].push((hash, (kind, text)));
+                }
+            }
+            Ok(read)
+        };
+        let parts: io::Result<Vec<_>> = on_each_of(threads, part).into_iter().collect();
+        let mut of_shards: Vec<Vec<Vec<SavedName>>> = vec![Vec::new(); threads];
+        for part in parts? {
+            of_shards.iter_mut().zip(part).for_each(|(shard, names)| shard.push(names));
+        }
+        let of_shards: Vec<_> = of_shards.into_iter().map(Mutex::new).collect();
+        let map = |thread: usize| {
+            let names =
+                std::mem::take(&mut *of_shards[thread].lock().expect("no one panics with it"));
+            let mut map = HashMap::with_capacity(names.iter().map(Vec::len).sum());
+            map.extend(names.into_iter().flatten());
+            map
+        };
+        Ok(SavedNames { shards: on_each_of(threads, map) })
+    }
+
+    fn get(&self, hash: IdentifierHash) -> Option<(u8, ArcStr)> {
+        self.shards[shard(hash, self.shards.len())].get(&hash).cloned()
+    }
+}
+
+fn shard(hash: IdentifierHash, shards: usize) -> usize {
+    (hash.0 >> 64) as usize % shards
+}
+
+/// What a function comes to on each of so many threads.
+fn on_each_of<T: Send>(threads: usize, run: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let run = &run;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|of| scope.spawn(move || run(of))).collect();
+        threads.into_iter().map(|of| of.join().expect("it doesn't panic")).collect()
+    })
+}
 
 /// The checkpoint that a process begins with.
 #[derive(Clone)]
 pub struct StartingCheckpoint {
     pub checkpoint: Arc<Checkpoint>,
     /// What the workers of a process share while they need it.
-    names: Arc<Mutex<Weak<LinkedNames>>>,
+    names: Arc<Mutex<Weak<SavedNames>>>,
 }
 
 impl StartingCheckpoint {
@@ -48,23 +99,17 @@ impl StartingCheckpoint {
         (last - number..=last, all.div_ceil(number.max(1) as usize))
     }
 
-    fn names(&self) -> io::Result<Arc<LinkedNames>> {
+    fn names(&self) -> io::Result<Arc<SavedNames>> {
         let mut shared = self.names.lock().expect("no one panics with it");
         if let Some(names) = shared.upgrade() {
             return Ok(names);
         }
-        let mut linked = HashSet::new();
-        for chunk in self.checkpoint.chunks(identity::LINKS) {
-            linked.extend(identity::saved_ends(&chunk()?));
-        }
-        let mut names = LinkedNames::new();
-        if !linked.is_empty() {
-            for chunk in self.checkpoint.chunks(profile::IDENTIFIERS) {
-                let chunk = chunk()?;
-                let of_linked = saved_names(&chunk).filter(|(hash, ..)| linked.contains(hash));
-                names.extend(of_linked.map(|(hash, kind, text)| (hash, (kind, text))));
-            }
-        }
+        let has_links = self.checkpoint.chunks(identity::LINKS).next().is_some();
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let names = match has_links {
+            true => SavedNames::read(&self.checkpoint, threads)?,
+            false => SavedNames { shards: vec![HashMap::new()] },
+        };
         let names = Arc::new(names);
         *shared = Arc::downgrade(&names);
         Ok(names)
@@ -131,7 +176,7 @@ impl Restored {
             }
             let own = checkpoint.chunks(&section).skip(self.worker).step_by(self.workers);
             let named = |chunk: SavedChunk| match section == identity::LINKS {
-                true => named_links(&chunk, |hash| names.get(&hash).cloned()),
+                true => named_links(&chunk, |hash| names.get(hash)),
                 false => chunk,
             };
             let read: io::Result<_> = own.map(|chunk| chunk().map(named)).collect();

@@ -41,8 +41,8 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
     let (attached, store) = (process.attached.as_ref(), process.store.as_ref());
     let beginning = process.stored().and_then(|store| store.beginning.as_ref());
     let restored = beginning.map(|beginning| beginning.checkpoint.of.tick);
-    let held_until = process.held_until();
-    let beside = Beside { attached, store, restored, held_until };
+    let (told_from, held_until) = (process.told_from(), process.held_until());
+    let beside = Beside { attached, store, restored, told_from, held_until };
     let mut dataflow =
         Dataflow::build(worker, plan, process.clock, writers.clone(), process.workers, beside);
     let (index, peers) = (worker.index(), worker.peers());

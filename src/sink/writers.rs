@@ -234,10 +234,14 @@ impl Writers {
         self.targets().committed.iter().copied().filter(|tick| *tick > 0).collect()
     }
 
-    /// Up to which tick nobody is told anything, since all outputs hold it and nobody else sees what they are told: the replay
-    /// ends a step there.
+    /// Up to which tick outputs hold all that there is to be told.
     pub fn held_until(&self) -> Tick {
-        if self.observer.is_some() { 0 } else { self.targets().held_until }
+        self.targets().held_until
+    }
+
+    /// Whether somebody else is shown what outputs are told.
+    pub fn are_observed(&self) -> bool {
+        self.observer.is_some()
     }
 
     /// The tick as which is told what they differ by: what happens next is behind it.
