@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use program::outputs::{Holds, holds};
 use program::{Running, selfsame};
@@ -735,4 +735,45 @@ fn metrics_tell_of_the_latest_checkpoint() {
     tools::nothing_is_wrong_with(&metrics);
     running.signal("INT");
     running.end().well();
+}
+
+/// A machine's clock that was 20 days ahead is set right between two runs: what was told by then stays told, and nothing is
+/// told twice once time has come so far.
+#[test]
+fn now_does_not_go_back_where_the_clock_of_the_machine_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path();
+    let definition = "
+sources:
+  web: {files: web.ndjson, kind: events, id: id, time: at, fields: {id: text, at: timestamp, user: text}}
+identity:
+  user: {from: {web: user}}
+attributes:
+  recent: {from: web, select: count(*), within: 10 days}
+segments:
+  active: recent > 0
+outputs:
+  profiles: {files: out/profiles.ndjson}
+  segments: {files: out/segments.ndjson}
+";
+    fs::write(path.join("s.yaml"), definition).expect("it is written");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("behind the epoch").as_millis();
+    let row =
+        |id: &str, user: &str| format!("{}\n", json!({"id": id, "at": now as u64, "user": user}));
+    let run = |ahead: &str| {
+        let arguments =
+            ["run", "s.yaml", "--data", "data", "--until-end", "--quiet", "--summary", "s.json"];
+        let clock = [("SELFSAME_CLOCK_AHEAD", ahead)];
+        Running::start_with(path, &arguments, &clock).end().well();
+        let summary = fs::read_to_string(path.join("s.json")).expect("it is there");
+        let summary: Value = serde_json::from_str(&summary).expect("JSON");
+        let told = fs::read_to_string(path.join("out/profiles.ndjson")).expect("it is there");
+        (summary["segments"]["active"].as_u64(), told.lines().count())
+    };
+    append(&path.join("web.ndjson"), &row("1", "ann"));
+    assert_eq!(run("1728000000000"), (Some(0), 1));
+    assert_eq!(run("0"), (Some(0), 1));
+    append(&path.join("web.ndjson"), &row("2", "bob"));
+    assert_eq!(run("0"), (Some(0), 2));
+    assert_eq!(run("1728000000000"), (Some(0), 2));
 }

@@ -241,7 +241,9 @@ impl Leader {
         }
     }
 
+    /// The clock never goes back, also where that of the machine does, or did between two runs: what was told stays true.
     fn open(&mut self, dataflow: &mut Dataflow, tick: Tick, reading: Micros) {
+        let reading = reading.max(self.reading);
         (self.last, self.reading) = (tick, reading);
         dataflow.open_tick(tick, reading);
         self.open.open(tick);

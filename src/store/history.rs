@@ -327,7 +327,7 @@ pub struct Readings {
     ahead: VecDeque<HistoryPart>,
     /// Those of files that were read, whose ticks may overlap.
     ticks: BTreeMap<Tick, Micros>,
-    /// At the last tick that was passed.
+    /// The latest up to the last tick that was passed: the clock of a run never goes back.
     last: Micros,
     _in_use: FilesInUse,
 }
@@ -356,7 +356,7 @@ impl Readings {
             self.read(&piece)?;
         }
         while let Some(passed) = self.ticks.first_entry().filter(|of| *of.key() <= tick) {
-            self.last = passed.remove();
+            self.last = self.last.max(passed.remove());
         }
         Ok(self.last)
     }
