@@ -6,6 +6,7 @@ mod program;
 mod written;
 
 use std::io::Write;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -259,6 +260,22 @@ fn a_second_signal_ends_all_processes_of_a_machine_though_one_stands_still() {
         all.signal("INT");
         assert_eq!(all.end().status.code(), Some(130), "{more:?}");
         assert!(!is_there(&children[1]), "one is left");
+    }
+}
+
+/// At whichever instant of their start.
+#[test]
+fn the_first_signal_ends_all_processes_of_a_machine_however_early_it_comes() {
+    let retail = retail();
+    for wait in [0, 2, 5, 10, 15, 20, 30, 40, 60, 80, 120, 200] {
+        let run = ["run", "retail.yaml", "--follow", "--processes", "2"];
+        let all = Running::start(retail.path(), &run);
+        std::thread::sleep(Duration::from_millis(wait));
+        all.signal("TERM");
+        let status = all.end().status;
+        // It has not begun to hear of signals itself; it did, but no process; or they ended as they should.
+        let is_ended = status.signal() == Some(15) || matches!(status.code(), Some(143 | 0));
+        assert!(is_ended, "after {wait} ms: {status:?}");
     }
 }
 

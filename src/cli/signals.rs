@@ -32,13 +32,14 @@ pub fn stopping() -> Vec<i32> {
 pub fn stop_on_signals(stop: &Stop) -> Result<(), String> {
     let failed = |error: std::io::Error| format!("signals can't be handled: {error}");
     let stop = stop.clone();
+    // This comes before what the second one does: of a signal that comes between the two nothing else would be known.
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
     let again = Arc::new(AtomicBool::new(false));
     for signal in stopping() {
         let status = i32::from(exit_code(signal));
         flag::register_conditional_shutdown(signal, status, Arc::clone(&again)).map_err(failed)?;
         flag::register(signal, Arc::clone(&again)).map_err(failed)?;
     }
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
     let spawned = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
         for signal in signals.forever() {
             if !stopping().contains(&signal) {

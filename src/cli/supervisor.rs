@@ -52,6 +52,11 @@ pub fn supervise(processes: usize, data: Option<&DataPlace>) -> CommandResult {
         if let Some(code) = stopped.code_at_once() {
             return Ok(ExitCode::from(code));
         }
+        // It came before all were there, or before one of them had begun to hear of any.
+        let had_not_begun = ended.iter().any(|status| status.signal() == Some(stopped.last()));
+        if is_stopped && (ended.len() < processes || had_not_begun) {
+            return Ok(ExitCode::from(exit_code(stopped.last())));
+        }
         let Some((process, status)) = first_failure(&ended) else { return Ok(ExitCode::SUCCESS) };
         let is_misused = ended.iter().any(|status| status.code() == Some(MISUSED));
         let was_killed = !is_misused && ended.iter().any(|status| status.signal().is_some());
@@ -79,7 +84,7 @@ pub fn supervise(processes: usize, data: Option<&DataPlace>) -> CommandResult {
             std::thread::sleep(LOOK);
         }
         if stopped.is_asked() {
-            return Ok(ExitCode::from(1));
+            return Ok(ExitCode::from(exit_code(stopped.last())));
         }
         pause = (pause * 2).min(PAUSES[1]);
     }
@@ -100,10 +105,16 @@ fn run_all(
 ) -> Result<Vec<ExitStatus>, Box<dyn std::error::Error>> {
     let mut children: Vec<Child> = Vec::new();
     for process in 0..hosts.len() {
-        children.push(start(process, hosts, goes_on)?);
+        // A signal is either seen here, or passed on to this one as well.
+        let mut running = running.lock().expect("no one panics with it");
+        if stopped.is_asked() {
+            break;
+        }
+        let child = start(process, hosts, goes_on)?;
+        running.push(child.id());
+        children.push(child);
     }
-    *running.lock().expect("no one panics with it") = children.iter().map(Child::id).collect();
-    let mut ended: Vec<Option<ExitStatus>> = vec![None; hosts.len()];
+    let mut ended: Vec<Option<ExitStatus>> = vec![None; children.len()];
     let (mut lost, mut at_once): (Option<Instant>, Option<Instant>) = (None, None);
     let is_past = |since: &mut Option<Instant>, most: Duration| {
         since.get_or_insert_with(Instant::now).elapsed() > most
@@ -185,18 +196,23 @@ struct StopSignals {
 
 impl StopSignals {
     fn ask(&self, signal: i32) {
-        self.last.store(signal, Ordering::Relaxed);
-        self.number.fetch_add(1, Ordering::Relaxed);
+        self.last.store(signal, Ordering::SeqCst);
+        self.number.fetch_add(1, Ordering::SeqCst);
     }
 
     fn is_asked(&self) -> bool {
-        self.number.load(Ordering::Relaxed) > 0
+        self.number.load(Ordering::SeqCst) > 0
+    }
+
+    /// The last of them.
+    fn last(&self) -> i32 {
+        self.last.load(Ordering::SeqCst)
     }
 
     /// How this process exits, if all is to end at once.
     fn code_at_once(&self) -> Option<u8> {
-        let again = self.number.load(Ordering::Relaxed) > 1;
-        again.then(|| exit_code(self.last.load(Ordering::Relaxed)))
+        let again = self.number.load(Ordering::SeqCst) > 1;
+        again.then(|| exit_code(self.last()))
     }
 }
 

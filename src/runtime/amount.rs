@@ -1,9 +1,9 @@
 //! How much happens together, and how much is in memory for it.
 
-/// What the rows hold that one tick takes of a worker at most, in bytes: some 500,000 short ones. Where rows come faster
-/// than they pass, larger ticks cost less a row (`bench/lite.py`): who changes in several of them is put together,
-/// evaluated and sent in each.
-pub const TICK_BYTES: u64 = 112 << 20;
+/// What the rows hold that one tick takes of a worker at most, in bytes: some 350,000 short ones. Where rows come faster
+/// than they pass, larger ticks cost less a row, up to about this (`bench/lite.py`): who changes in several of them is put
+/// together, evaluated and sent in each.
+pub const TICK_BYTES: u64 = 80 << 20;
 
 /// Raw rows that one tick takes of a worker at most: those that do not count hold nothing, and how far their source is read
 /// is told with a tick.

@@ -10,7 +10,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::amount::TICK_BYTES;
 use super::restored::{Restored, SavedSections, StartingCheckpoint};
 use crate::decode::{Decoded, Decoder};
 use crate::plan::Plan;
@@ -22,7 +21,7 @@ use crate::time::{Micros, Tick};
 /// Rows that a worker has loaded at least before a tick takes them, if there are so many, or what they hold as they are
 /// stored, in bytes. The larger a step, the fewer times what many rows concern is looked at.
 const LOADED: usize = 1 << 20;
-const LOADED_BYTES: u64 = TICK_BYTES;
+const LOADED_BYTES: u64 = 112 << 20;
 /// The same rows of ticks of which nothing is told: they are only added up, so that smaller steps cost no more.
 const LOADED_UNTOLD: usize = 1 << 17;
 
