@@ -38,6 +38,15 @@ rows = pandas.read_parquet('data/rows/orders')
 print(len(rows), rows['amount'].sum(), int(rows['ok'].sum()), rows['email'].nunique(), rows['__offset'].max())
 ";
 
+/// Of files whose fields differ, as the reference says.
+const OF_OTHERS: &str = "
+import duckdb, glob, pandas
+files = 'data/rows/orders/*.parquet'
+print(*duckdb.connect().execute(f\"select count(*), max(city), max(ok) from read_parquet('{files}', union_by_name = true)\").fetchone())
+rows = pandas.concat(pandas.read_parquet(file) for file in glob.glob(files))
+print(len(rows), rows['city'].count(), rows['city'].dropna().iloc[0])
+";
+
 #[test]
 fn duckdb_and_pandas_read_the_stored_rows_as_they_are() {
     let Some(python) = python::with("readers", &["duckdb", "pandas", "pyarrow"]) else { return };
@@ -54,13 +63,26 @@ fn duckdb_and_pandas_read_the_stored_rows_as_they_are() {
     let orders: String = (1..=500).map(order).collect();
     fs::write(folder.path().join("orders.ndjson"), orders).expect("it is written");
     selfsame(folder.path(), &["run", "shop.yaml", "--data", "data"]).well();
-    let asked = Command::new(python).args(["-c", QUESTIONS]).current_dir(folder.path()).output();
+    let asked = Command::new(&python).args(["-c", QUESTIONS]).current_dir(folder.path()).output();
     let asked = asked.expect("Python runs");
     assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
     let told = String::from_utf8(asked.stdout).expect("UTF-8");
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(lines[0], "500 125375.00 2026-02-01 10:00:00+00 2026-02-28 250 1000 True");
     assert_eq!(lines[1], "500 125375.00 250 7 500");
+    // Another definition has one field more, and another has another type.
+    let other = DEFINITION.replace("tags: [text]", "city: text").replace("ok: boolean", "ok: text");
+    fs::write(folder.path().join("shop.yaml"), other).expect("it is written");
+    let order = "{\"id\":\"501\",\"placed\":\"2026-03-01T10:00:00Z\",\"email\":\"u1@example.com\",\"amount\":1,\
+                 \"city\":\"Oslo\",\"ok\":\"yes\"}\n";
+    let file = folder.path().join("orders.ndjson");
+    fs::write(&file, fs::read_to_string(&file).expect("it is there") + order)
+        .expect("it is written");
+    selfsame(folder.path(), &["run", "shop.yaml", "--data", "data"]).well();
+    let asked = Command::new(python).args(["-c", OF_OTHERS]).current_dir(folder.path()).output();
+    let asked = asked.expect("Python runs");
+    assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+    assert_eq!(String::from_utf8_lossy(&asked.stdout), "501 Oslo yes\n501 1 Oslo\n");
 }
 
 /// The query that the reference shows, with what is told beside it in the place of its order.
