@@ -777,3 +777,23 @@ outputs:
     assert_eq!(run("0"), (Some(0), 2));
     assert_eq!(run("1728000000000"), (Some(0), 2));
 }
+
+/// As where a run is started every so often and ends with its files.
+#[test]
+fn small_files_of_short_runs_become_few() {
+    let folder = folder();
+    let path = folder.path();
+    let mut chance = Chance(29);
+    for run in 0..20 {
+        let (web, crm) = rows(&mut chance, run * 3, 3);
+        append(&path.join("in/web.ndjson"), &web);
+        append(&path.join("in/crm.ndjson"), &crm);
+        selfsame(path, &RUN).well();
+    }
+    let files = fs::read_dir(path.join("data/rows/web")).expect("a folder").count();
+    assert!(files <= 8, "{files} files");
+    assert_eq!(state(path), undisturbed(path));
+    fs::remove_dir_all(path.join("data/checkpoints")).ok();
+    selfsame(path, &RUN).well();
+    assert_eq!(state(path), undisturbed(path));
+}

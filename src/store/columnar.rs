@@ -161,6 +161,7 @@ impl<'a> StoredSegmentWriter<'a> {
         Ok(Some(StoredSegment {
             log: self.header.clone(),
             more_logs: 0,
+            earlier: Vec::new(),
             first,
             last,
             complete: self.complete,

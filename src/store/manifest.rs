@@ -1,7 +1,6 @@
 //! Which columnar files count: by process a list, which is replaced in one step.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -39,13 +38,17 @@ pub struct Compacted {
     pub read_as: BTreeMap<String, BTreeSet<SourceReading>>,
 }
 
-/// What one log became.
+/// What one log became, or several that follow each other: of one run, or of some.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StoredSegment {
+    /// The first one of the last run.
     pub log: LogHeader,
-    /// How many that followed it became one with it.
+    /// How many of that run followed it.
     #[serde(default)]
     pub more_logs: u64,
+    /// The logs of runs before that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierLogs>,
     pub first: Tick,
     pub last: Tick,
     /// By worker among all, the last tick of which it is known that it has all.
@@ -56,6 +59,18 @@ pub struct StoredSegment {
     #[serde(default)]
     pub superseded: BTreeMap<String, u64>,
     pub ticks: ColumnarFile,
+}
+
+/// Logs of a run, less what they have in common with those of a later one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierLogs {
+    pub run: u64,
+    pub processes: usize,
+    pub workers: usize,
+    /// The first and the last number.
+    pub numbers: (u64, u64),
+    /// As a segment's.
+    pub complete: BTreeMap<usize, Tick>,
 }
 
 /// A source's rows.
@@ -77,25 +92,37 @@ pub struct ColumnarFile {
 }
 
 impl StoredSegment {
-    /// The numbers of the logs that are in it.
-    pub fn numbers(&self) -> RangeInclusive<u64> {
-        self.log.number..=self.log.number + self.more_logs
+    /// The runs whose logs are in it, with these.
+    pub fn runs(&self) -> impl Iterator<Item = EarlierLogs> + use<> {
+        let LogHeader { run, processes, workers, number, .. } = self.log;
+        let (numbers, complete) = ((number, number + self.more_logs), self.complete.clone());
+        let own = EarlierLogs { run, processes, workers, numbers, complete };
+        self.earlier.clone().into_iter().chain([own])
     }
 
     /// The logs that are in it.
     pub fn logs(&self) -> impl Iterator<Item = LogId> + use<> {
-        let (run, process) = (self.log.run, self.log.process);
-        self.numbers().map(move |number| (run, process, number))
+        let process = self.log.process;
+        self.runs().flat_map(move |of| {
+            (of.numbers.0..=of.numbers.1).map(move |number| (of.run, process, number))
+        })
     }
 
     /// Whether a log is in it.
-    pub fn has(&self, (run, process, number): LogId) -> bool {
-        (self.log.run, self.log.process) == (run, process) && self.numbers().contains(&number)
+    pub fn has(&self, id: LogId) -> bool {
+        self.logs().any(|of| of == id)
     }
 
     /// Whether another one comes just before it, of the same kind.
     pub fn follows(&self, other: &StoredSegment) -> bool {
-        self.log == LogHeader { number: other.numbers().end() + 1, ..other.log.clone() }
+        let (before, last) = (&other.log, other.log.number + other.more_logs);
+        let comes_next = self.runs().next().is_some_and(|first| match first.run == before.run {
+            true => first.numbers.0 == last + 1,
+            false => first.run > before.run,
+        });
+        let LogHeader { process, fields, read_as, .. } = &self.log;
+        let is_alike = (fields, read_as) == (&before.fields, &before.read_as);
+        comes_next && *process == before.process && is_alike
     }
 
     pub fn files(&self) -> impl Iterator<Item = &ColumnarFile> {

@@ -1,5 +1,5 @@
 //! Small columnar files become larger ones, a few neighbours at a time, so that a folder has few files however long a run
-//! goes on: each row is written again three times at most.
+//! goes on, and however often one is started: each row is written again three times at most.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -10,8 +10,9 @@ use arrow::compute::{concat_batches, take_record_batch};
 use super::columnar::{FileWriter, ticks_batch};
 use super::error::StoreError;
 use super::folder::Folder;
+use super::frame::LogHeader;
 use super::history::{StoredHistory, StoredRows, readings, ticks};
-use super::manifest::{ColumnarFile, Manifest, RowsFile, StoredSegment};
+use super::manifest::{ColumnarFile, EarlierLogs, Manifest, RowsFile, StoredSegment};
 use super::recovery::HistoryPart;
 use crate::fault;
 use crate::source::Positions;
@@ -27,7 +28,7 @@ pub fn merge_small(folder: &Folder, process: usize) -> Result<bool, StoreError> 
     let mut manifest = Manifest::read(folder, process)?;
     manifest.segments.sort_by_key(|segment| {
         let log = &segment.log;
-        (log.run, log.process, log.number)
+        (log.process, log.run, log.number)
     });
     let found = SMALL.iter().find_map(|small| neighbours(&manifest.segments, *small));
     let Some(places) = found else { return Ok(false) };
@@ -60,22 +61,33 @@ fn neighbours(segments: &[StoredSegment], small: u64) -> Option<Range<usize>> {
 }
 
 fn merged(folder: &Folder, old: &[StoredSegment]) -> Result<StoredSegment, StoreError> {
-    let (mut complete, mut positions) = (BTreeMap::new(), Positions::default());
+    let mut positions = Positions::default();
     let mut superseded = BTreeMap::new();
+    let mut runs: Vec<EarlierLogs> = Vec::new();
     for segment in old {
         positions.merge(&segment.positions);
         for (source, rows) in &segment.superseded {
             *superseded.entry(source.clone()).or_default() += rows;
         }
-        for (worker, tick) in &segment.complete {
-            let known: &mut Tick = complete.entry(*worker).or_default();
-            *known = (*known).max(*tick);
+        for of in segment.runs() {
+            match runs.last_mut().filter(|before| before.run == of.run) {
+                None => runs.push(of),
+                Some(before) => {
+                    before.numbers.1 = of.numbers.1;
+                    for (worker, tick) in of.complete {
+                        let known: &mut Tick = before.complete.entry(worker).or_default();
+                        *known = (*known).max(tick);
+                    }
+                }
+            }
         }
     }
-    let (first, last) = (&old[0], &old[old.len() - 1]);
+    let EarlierLogs { numbers, complete, .. } = runs.pop().expect("some are merged");
+    let last = &old[old.len() - 1].log;
     Ok(StoredSegment {
-        log: first.log.clone(),
-        more_logs: last.numbers().end() - first.log.number,
+        log: LogHeader { number: numbers.0, ..last.clone() },
+        more_logs: numbers.1 - numbers.0,
+        earlier: runs,
         first: old.iter().map(|segment| segment.first).min().expect("some are merged"),
         last: old.iter().map(|segment| segment.last).max().expect("some are merged"),
         complete,

@@ -102,12 +102,13 @@ struct RunExtent {
 impl RunExtent {
     fn add(
         &mut self,
-        header: &LogHeader,
+        workers: usize,
+        process: usize,
         numbers: RangeInclusive<u64>,
         last: impl IntoIterator<Item = (usize, Tick)>,
     ) {
-        self.workers = header.processes * header.workers;
-        self.numbers.entry(header.process).or_default().extend(numbers);
+        self.workers = workers;
+        self.numbers.entry(process).or_default().extend(numbers);
         for (worker, tick) in last {
             let known = self.last.entry(worker).or_default();
             *known = tick.max(*known);
@@ -219,12 +220,17 @@ fn read(
     let StoreFile { store, .. } = store;
     let mut runs: BTreeMap<u64, RunExtent> = BTreeMap::new();
     for segment in &segments {
-        let last = segment.complete.iter().map(|(worker, tick)| (*worker, *tick));
-        runs.entry(segment.log.run).or_default().add(&segment.log, segment.numbers(), last);
+        for of in segment.runs() {
+            let (workers, (first, last)) = (of.processes * of.workers, of.numbers);
+            let extent = runs.entry(of.run).or_default();
+            extent.add(workers, segment.log.process, first..=last, of.complete);
+        }
     }
     for ScannedLog { header, ticks, .. } in &logs {
         let last = ticks.iter().map(|tick| (tick.worker, tick.tick));
-        runs.entry(header.run).or_default().add(header, header.number..=header.number, last);
+        let workers = header.processes * header.workers;
+        let extent = runs.entry(header.run).or_default();
+        extent.add(workers, header.process, header.number..=header.number, last);
     }
     for (run, end) in &runs {
         for (process, numbers) in &end.numbers {

@@ -297,8 +297,7 @@ fn logs(
             let of = made_of(log);
             let is_later = |segment: &StoredSegment| {
                 of.is_some_and(|(run, process, number)| {
-                    (segment.log.run, segment.log.process) == (run, process)
-                        && *segment.numbers().end() > number
+                    segment.logs().any(|of| (of.0, of.1) == (run, process) && of.2 > number)
                 })
             };
             !segments.iter().any(is_later)

@@ -197,31 +197,38 @@ proptest! {
         prop_assert_eq!(read(&recovered, workers), both);
     }
 
-    /// Small files that become larger ones hold the same rows, wherever one log ends and the next begins.
+    /// Small files that become larger ones hold the same rows, wherever one log ends and the next begins, and however few
+    /// logs each of some runs has.
     #[test]
     fn files_that_are_merged_hold_what_they_held(
         ticks in prop::collection::vec(prop::collection::vec(prop::collection::vec(any::<i64>(), 0..4), 2), 12..40),
-        turns in prop::collection::vec(0usize..2, 1..9), each in 1usize..4, workers in 1usize..4,
+        turns in prop::collection::vec(0usize..2, 1..9), each in 1usize..4, of_run in 1u64..50, workers in 1usize..4,
     ) {
         let folder = tempfile::tempdir().expect("a folder");
         let written = interleaved(frames(&ticks, 1), &turns);
         let (place, _) = Folder::open(folder.path(), None).expect("a folder");
         let mut logs = 0;
         for (number, frames) in (0..).zip(written.chunks(each)) {
-            let log = write(folder.path(), LogHeader { number, ..header(1, 0, 1, 2) }, frames);
+            let header = header(1 + number / of_run, 0, 1, 2);
+            let log = write(folder.path(), LogHeader { number: number % of_run, ..header }, frames);
             make(&place, 0, &log.path, log.last, false).expect("columnar files");
             logs += 1;
         }
-        let before = read(&open(&DataPlace::of(folder.path()), 0, 1).expect("a store"), workers);
-        prop_assert_eq!(&before, &whole(&written, Tick::MAX));
+        let before = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
+        let (until, next_run, known) = (before.until, before.next_run, before.positions.clone());
+        let rows = read(&before, workers);
+        drop(before);
+        prop_assert_eq!(&rows, &whole(&written, Tick::MAX));
+        prop_assert!(until == ticks.len() as Tick || logs as u64 > of_run);
         let mut merged = 0;
         while merge_small(&place, 0).expect("larger files") {
             merged += 1;
         }
         prop_assert_eq!(merged > 0, logs >= 8);
         let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("a store");
-        prop_assert_eq!(recovered.until, ticks.len() as Tick);
-        prop_assert_eq!(read(&recovered, workers), before);
+        prop_assert_eq!((recovered.until, recovered.next_run), (until, next_run));
+        prop_assert_eq!(&recovered.positions, &known);
+        prop_assert_eq!(read(&recovered, workers), rows);
         let mut readings = Readings::new(&recovered, 0);
         for tick in 1..=recovered.until {
             prop_assert_eq!(readings.at(tick).expect("a reading"), tick as i64 * 10);
