@@ -37,12 +37,12 @@ struct Suspect {
     /// When it was longer than before, and when it began as another file for the first time.
     grew: Instant,
     since: Option<Instant>,
-    shared: Vec<Shared>,
+    shared: Vec<SharedBytes>,
 }
 
 /// Up to where two files of such lengths hold the same.
 #[derive(Clone, Copy)]
-struct Shared {
+struct SharedBytes {
     of: FileId,
     length: u64,
     others_length: u64,
@@ -226,7 +226,7 @@ impl Suspect {
         let mut longest: Option<Replaced> = None;
         for other in alike_of(source, read, head).filter(|other| other.gone.is_some()) {
             let Some(compared) = self.compared(other) else { continue };
-            let Shared { length, others_length, shared, .. } = compared;
+            let SharedBytes { length, others_length, shared, .. } = compared;
             let has_its_name = other.path == self.file.path;
             let lines = other.trail.seen().map_or(0, |seen| seen.lines(shared));
             let is_row = lines > if has_its_name { header_lines(source) } else { 1 };
@@ -244,7 +244,7 @@ impl Suspect {
     }
 
     /// What it has in common with a file, from the beginning on: compared once as long as neither is changed.
-    fn compared(&mut self, other: &OpenFile) -> Option<Shared> {
+    fn compared(&mut self, other: &OpenFile) -> Option<SharedBytes> {
         let length = |file: &OpenFile| file.stamp().map(|stamp| stamp.length);
         let (length, others_length) = (length(&self.file)?, length(other)?);
         let (own, others) = (self.file.trail.file(), other.trail.file());
@@ -253,7 +253,7 @@ impl Suspect {
         if !seen.stands(others).ok()? {
             return None;
         }
-        let is_same = |known: &&Shared| {
+        let is_same = |known: &&SharedBytes| {
             (known.of, known.length, known.others_length) == (other.id, length, others_length)
         };
         if let Some(known) = self.shared.iter().find(is_same) {
@@ -261,7 +261,7 @@ impl Suspect {
         }
         let shared = alike(others, own, seen.kept(own).ok()?).ok()?;
         self.shared.retain(|known| known.of != other.id);
-        self.shared.push(Shared { of: other.id, length, others_length, shared });
+        self.shared.push(SharedBytes { of: other.id, length, others_length, shared });
         self.shared.last().copied()
     }
 }

@@ -38,7 +38,7 @@ pub(super) fn recognize(
     columnar: bool,
 ) -> Recognized {
     let known = &before.known();
-    let mut search = Search::new(files, known, columnar);
+    let mut search = PartSearch::new(files, known, columnar);
     let shown = |file: &FoundFile| file.path.display().to_string();
     search.by(|position| Some(position.file.id), |file| Some(file.id));
     let are_others = search.recognized.iter().all(Option::is_none);
@@ -66,7 +66,7 @@ pub(super) fn recognize(
             known[&part].file.path
         );
     }
-    let Search { free, recognized, present, .. } = search;
+    let PartSearch { free, recognized, present, .. } = search;
     let has_begun_anew = |part: &u32| present.contains(&known[part].file.id);
     let anew: Vec<&FilePosition> =
         free.iter().filter(|part| has_begun_anew(part)).map(|part| &known[part]).collect();
@@ -88,7 +88,7 @@ pub(super) fn recognize(
 }
 
 /// What is sought, and what was found.
-struct Search<'a> {
+struct PartSearch<'a> {
     files: &'a [FoundFile],
     known: &'a BTreeMap<u32, FilePosition>,
     /// The files that are there, whatever is in them.
@@ -100,7 +100,7 @@ struct Search<'a> {
     recognized: Recognized,
 }
 
-impl<'a> Search<'a> {
+impl<'a> PartSearch<'a> {
     fn new(files: &'a [FoundFile], known: &'a BTreeMap<u32, FilePosition>, columnar: bool) -> Self {
         let of_kind = known.iter().filter(|(_, position)| position.is_columnar() == columnar);
         let mut behind: HashMap<u32, Vec<u32>> = HashMap::new();
@@ -109,7 +109,7 @@ impl<'a> Search<'a> {
                 behind.entry(after).or_default().push(*part);
             }
         }
-        Search {
+        PartSearch {
             files,
             known,
             present: files.iter().map(|file| file.id).collect(),

@@ -7,8 +7,6 @@ use std::os::unix::fs::FileExt;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::reached::FileOffset;
-
 /// First and last bytes that are kept as they are.
 pub(super) const HEAD: usize = 1 << 10;
 const TAIL: usize = 1 << 10;
@@ -57,9 +55,8 @@ impl Default for Seen {
 }
 
 impl Seen {
-    /// As if a file had been read up to there.
-    pub fn up_to(file: &File, to: FileOffset) -> io::Result<Self> {
-        let base = to.byte;
+    /// As if a file had been read up to there, so many lines.
+    pub fn up_to(file: &File, base: u64, lines: usize) -> io::Result<Self> {
         let bytes = |from: u64, most: u64| {
             let mut bytes = vec![0; most.min(base) as usize];
             file.read_exact_at(&mut bytes, from).map(|()| bytes)
@@ -67,7 +64,7 @@ impl Seen {
         let mut seen = Seen { head: bytes(0, HEAD as u64)?, length: base, base, ..Seen::default() };
         seen.keep_tail(&bytes(base.saturating_sub(LONG_TAIL as u64), LONG_TAIL as u64)?);
         seen.before.clone_from(&seen.tail);
-        seen.lines_before = (to.row - 1) as usize;
+        seen.lines_before = lines;
         seen.marks.push(Mark { at: base, hash: seen.hasher.digest() });
         Ok(seen)
     }

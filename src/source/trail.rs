@@ -178,7 +178,7 @@ impl Trail {
             return self.pass(to.byte.saturating_sub(self.at) as usize);
         }
         if self.seen.is_some() {
-            self.seen = Some(Seen::up_to(&self.file, to)?);
+            self.seen = Some(Seen::up_to(&self.file, to.byte, (to.row - 1) as usize)?);
         }
         (self.at, self.verified) = (to.byte, to.byte);
         Ok(())

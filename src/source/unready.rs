@@ -8,9 +8,9 @@ use super::{SourceError, Unread};
 
 /// Why a file can't be read yet, if it can't.
 #[derive(Default)]
-pub(super) struct Unready(Option<Failure>);
+pub(super) struct Unready(Option<Hindrance>);
 
-struct Failure {
+struct Hindrance {
     stamp: Option<Stamp>,
     since: Instant,
     why: SourceError,
@@ -38,7 +38,7 @@ impl Unready {
         let now = Instant::now();
         let waiting = self.0.get_or_insert_with(|| {
             tracing::warn!("{why}: it is looked at again when it has changed");
-            Failure { stamp, since: now, why: why.clone() }
+            Hindrance { stamp, since: now, why: why.clone() }
         });
         if waiting.stamp != stamp {
             (waiting.stamp, waiting.since) = (stamp, now);
