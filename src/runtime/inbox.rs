@@ -165,10 +165,11 @@ impl Inbox {
         }
     }
 
-    /// Rows that wait for a tick, or tickets.
+    /// Rows that wait for a tick, or tickets; or what is to be stored of how far sources were read, also without rows.
     pub fn waiting(&self) -> usize {
         let rows = self.open.rows.len() + self.open.rejects.len();
-        self.open_arrivals.len().max(rows).max(self.tickets.len())
+        let reached = if self.is_stored { self.open.reached.len() } else { 0 };
+        self.open_arrivals.len().max(rows).max(reached).max(self.tickets.len())
     }
 
     /// Whether as much waits as a tick takes.

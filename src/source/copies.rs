@@ -1,16 +1,21 @@
 //! Copies that lie beside their originals while files are followed. "Copy and truncate" makes one of a file, under
 //! another name, and then empties that: what was read of the file is not read of its copy, and what was not is.
 //!
+//! A file may take another one's place as well: an editor, or `rsync`, writes what was in it and more to a new file, and gives
+//! that the old one's name; or it is copied to another file system, and deleted. The new one goes on behind what both
+//! hold, and nothing else goes on behind the old one from then on.
+//!
 //! A copy is known for certain once its original is cut off. So a new file that begins as one does that is being
 //! read is held back while it grows, and for a while then: by then the original is cut off, or it is a file of its own.
 
 use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use super::file::OpenFile;
 use super::paths::FoundFile;
 use super::piece::Patience;
-use super::seen::{HEAD, Seen};
+use super::seen::{HEAD, Seen, alike, read_at};
 use super::text::TextEnd;
 use crate::place::FileId;
 use crate::plan::{Format, Source};
@@ -32,13 +37,31 @@ struct Suspect {
     /// When it was longer than before, and when it began as another file for the first time.
     grew: Instant,
     since: Option<Instant>,
+    shared: Vec<SharedBytes>,
+}
+
+/// Up to where two files of such lengths hold the same.
+#[derive(Clone, Copy)]
+struct SharedBytes {
+    of: FileId,
+    length: u64,
+    others_length: u64,
+    shared: u64,
+}
+
+/// A file that has no name any more, up to where another one holds what is in it, and whether that is all.
+#[derive(Clone, Copy)]
+struct Replaced {
+    id: FileId,
+    shared: u64,
+    is_whole: bool,
 }
 
 /// What is known of a new file.
 pub(super) enum Suspicion {
     Waits,
-    /// It has taken the place of that file, which has no name any more: it is read on behind what was read of that.
-    Replaces(Box<OpenFile>, FileId),
+    /// It has taken the place of that file, which has no name any more: it is read on behind what both hold, so long.
+    Replaces(Box<OpenFile>, FileId, u64),
     /// It is read by itself; here it is, if it was opened.
     ByItself(Option<Box<OpenFile>>),
 }
@@ -54,7 +77,9 @@ impl Suspects {
         patience: Patience,
     ) -> Suspicion {
         let (now, length) = (Instant::now(), found.stamp.length);
-        let mut suspect = match self.held.remove(&found.id) {
+        let held = self.held.remove(&found.id);
+        let is_met_again = held.is_some();
+        let mut suspect = match held {
             Some(suspect) => suspect,
             None => {
                 let may_be = source.format != Format::Parquet && self.held.len() < MOST;
@@ -62,7 +87,7 @@ impl Suspects {
                 let Some(Ok(file)) = opened.filter(|_| !patience.copied.is_zero()) else {
                     return Suspicion::ByItself(None);
                 };
-                Suspect { file, length, grew: now, since: None }
+                Suspect { file, length, grew: now, since: None, shared: Vec::new() }
             }
         };
         suspect.file.moved(&found.path);
@@ -70,18 +95,8 @@ impl Suspects {
             (suspect.length, suspect.grew) = (length, now);
         }
         let head = suspect.file.trail.peek(HEAD).unwrap_or_default();
-        let is_like = |own: &[u8]| begin_alike(own, &head, header_lines(source));
-        let like =
-            read.iter().find(|other| other.trail.seen().is_some_and(|of| is_like(of.head())));
-        let will_be_like =
-            |other: &mut OpenFile| is_like(&other.trail.peek(HEAD).unwrap_or_default());
-        let is_like = like.is_some() || { ahead }.any(will_be_like);
-        let is_replaced = |other: &&OpenFile| {
-            other.gone.is_some() && other.is_read() && is_copied(other, &suspect.file)
-        };
-        if let Some(replaced) = read.iter().find(is_replaced) {
-            return Suspicion::Replaces(Box::new(suspect.file), replaced.id);
-        }
+        let is_like =
+            alike_of(source, read, &head).next().is_some() || is_like_next(source, ahead, &head);
         let waits = match is_like {
             true => {
                 let since = *suspect.since.get_or_insert(now);
@@ -90,11 +105,20 @@ impl Suspects {
             }
             false => head.is_empty(),
         };
-        if waits {
+        let replaced = suspect.replaced(source, read, &head, (is_met_again, !waits));
+        let has_rival = replaced.is_some_and(|replaced| self.has_rival(read, replaced));
+        if let Some(of) = replaced.filter(|_| !has_rival) {
+            return Suspicion::Replaces(Box::new(suspect.file), of.id, of.shared);
+        }
+        if waits || has_rival {
             self.held.insert(found.id, suspect);
             return Suspicion::Waits;
         }
-        if let Some(original) = like.filter(|original| is_copied(original, &suspect.file)) {
+        let is_copied = |original: &&OpenFile| {
+            let seen = original.trail.seen().expect("it is alike");
+            seen.lines(seen.length()) > 1 && seen.is_in(suspect.file.trail.file()).unwrap_or(false)
+        };
+        if let Some(original) = alike_of(source, read, &head).find(is_copied) {
             tracing::warn!(
                 "source {}: '{}' holds all that was read of '{}', which goes on: it is read as a file of its \
                  own, and rows that stand in both count twice. If it is a copy, let 'files' leave it out, or \
@@ -151,10 +175,157 @@ impl Suspects {
         self.held.remove(&id).map(|suspect| suspect.file)
     }
 
-    /// Those that no name leads to any more: what is in them is to be read all the same.
-    pub fn take_gone(&mut self, is_there: impl Fn(FileId) -> bool) -> Vec<OpenFile> {
-        let gone: Vec<FileId> = self.held.keys().copied().filter(|id| !is_there(*id)).collect();
-        gone.into_iter().filter_map(|id| self.take(id)).collect()
+    /// Those that no name leads to any more.
+    pub fn gone(&self, is_there: impl Fn(FileId) -> bool) -> Vec<FileId> {
+        self.held.keys().copied().filter(|id| !is_there(*id)).collect()
+    }
+
+    /// Looks at one that no name leads to any more: what is in it is to be read all the same, once that is read which it may
+    /// have taken the place of.
+    pub fn look_gone<'a>(
+        &mut self,
+        source: &Source,
+        id: FileId,
+        read: &[OpenFile],
+        ahead: impl Iterator<Item = &'a mut OpenFile>,
+    ) -> Suspicion {
+        let Some(mut suspect) = self.held.remove(&id) else { return Suspicion::Waits };
+        let head = suspect.file.trail.peek(HEAD).unwrap_or_default();
+        let replaced = suspect.replaced(source, read, &head, (true, true));
+        if let Some(of) = replaced.filter(|replaced| !self.has_rival(read, *replaced)) {
+            return Suspicion::Replaces(Box::new(suspect.file), of.id, of.shared);
+        }
+        if is_like_next(source, ahead, &head) {
+            self.held.insert(id, suspect);
+            return Suspicion::Waits;
+        }
+        Suspicion::ByItself(Some(Box::new(suspect.file)))
+    }
+
+    /// Whether another one holds more of a file that one holds a part of.
+    fn has_rival(&mut self, read: &[OpenFile], replaced: Replaced) -> bool {
+        let Some(other) = read.iter().find(|other| other.id == replaced.id) else { return false };
+        let shared = |suspect: &mut Suspect| suspect.compared(other).map_or(0, |with| with.shared);
+        !replaced.is_whole && self.held.values_mut().any(|held| shared(held) > replaced.shared)
+    }
+}
+
+impl Suspect {
+    /// The file in whose place it goes on, of which it holds most.
+    ///
+    /// It holds all that is in the other one, to which no name leads any more. Or that is deleted, and may have been
+    /// written to after it was copied: then it holds a beginning of that and nothing else, and is not expected to grow,
+    /// or has its name. What else may hold more of that was met, too, once it is met again.
+    fn replaced(
+        &mut self,
+        source: &Source,
+        read: &[OpenFile],
+        head: &[u8],
+        (is_met_again, stands_still): (bool, bool),
+    ) -> Option<Replaced> {
+        let mut longest: Option<Replaced> = None;
+        for other in alike_of(source, read, head).filter(|other| other.gone.is_some()) {
+            let Some(compared) = self.compared(other) else { continue };
+            let SharedBytes { length, others_length, shared, .. } = compared;
+            let has_its_name = other.path == self.file.path;
+            let lines = other.trail.seen().map_or(0, |seen| seen.lines(shared));
+            let is_row = lines > if has_its_name { header_lines(source) } else { 1 };
+            let is_whole = shared == others_length;
+            let may_be = match shared == length {
+                true => stands_still,
+                false => has_its_name && is_met_again,
+            };
+            let is_longer = longest.is_none_or(|longest| shared > longest.shared);
+            if is_row && is_longer && (is_whole || may_be && is_deleted(other)) {
+                longest = Some(Replaced { id: other.id, shared, is_whole });
+            }
+        }
+        longest
+    }
+
+    /// What it has in common with a file, from the beginning on: compared once as long as neither is changed.
+    fn compared(&mut self, other: &OpenFile) -> Option<SharedBytes> {
+        let length = |file: &OpenFile| file.stamp().map(|stamp| stamp.length);
+        let (length, others_length) = (length(&self.file)?, length(other)?);
+        let (own, others) = (self.file.trail.file(), other.trail.file());
+        // One that has been written anew is read first.
+        let seen = other.trail.seen().filter(|seen| seen.length() > 0)?;
+        if !seen.stands(others).ok()? {
+            return None;
+        }
+        let is_same = |known: &&SharedBytes| {
+            (known.of, known.length, known.others_length) == (other.id, length, others_length)
+        };
+        if let Some(known) = self.shared.iter().find(is_same) {
+            return Some(*known);
+        }
+        let shared = alike(others, own, seen.kept(own).ok()?).ok()?;
+        self.shared.retain(|known| known.of != other.id);
+        self.shared.push(SharedBytes { of: other.id, length, others_length, shared });
+        self.shared.last().copied()
+    }
+}
+
+/// The files, of those that are being read, that begin as another one does, unless a file goes on in their place. One
+/// that is gone may have been written anew before.
+fn alike_of<'a>(
+    source: &'a Source,
+    read: &'a [OpenFile],
+    head: &'a [u8],
+) -> impl Iterator<Item = &'a OpenFile> {
+    let is_like = |other: &[u8]| begin_alike(other, head, header_lines(source));
+    let is_now_like = move |other: &OpenFile| {
+        let mut now = vec![0; HEAD];
+        let length = read_at(other.trail.file(), &mut now, 0).unwrap_or(0);
+        is_like(&now[..length])
+    };
+    read.iter().filter(move |other| {
+        let seen = other.trail.seen().filter(|_| other.succeeded.is_none());
+        seen.is_some_and(|seen| is_like(seen.head()) || other.gone.is_some() && is_now_like(other))
+    })
+}
+
+/// Whether a file that is read next begins as another one does.
+fn is_like_next<'a>(
+    source: &Source,
+    mut next: impl Iterator<Item = &'a mut OpenFile>,
+    head: &[u8],
+) -> bool {
+    let header = header_lines(source);
+    next.any(|other| begin_alike(&other.trail.peek(HEAD).unwrap_or_default(), head, header))
+}
+
+/// Whether a file has no name any more, wherever one may look.
+fn is_deleted(file: &OpenFile) -> bool {
+    file.trail.file().metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+}
+
+/// Says that a file goes on in the place of another one, and behind what.
+pub(super) fn tell_replaced(source: &Source, file: &OpenFile, replaced: &OpenFile, shared: u64) {
+    let (name, path, of) = (&source.name, file.path.display(), replaced.path.display());
+    match replaced.trail.at() {
+        read if read <= shared => tracing::info!(
+            "source {name}: '{of}' was replaced by '{path}', which holds all that was read of it: it is read on behind \
+             that"
+        ),
+        read => tracing::warn!(
+            "source {name}: '{of}' was replaced by '{path}', which holds the first {shared} of the {read} bytes that \
+             were read of it: it is read on behind these"
+        ),
+    }
+}
+
+/// Says that a file is taken for the copy of one that has begun anew.
+pub(super) fn tell_copy(source: &Source, file: &OpenFile, held: u64, read: u64) {
+    let (name, path) = (&source.name, file.path.display());
+    match held == read {
+        true => tracing::info!(
+            "source {name}: '{path}' is a copy of it, as it was: it is read on behind what had been read"
+        ),
+        false => tracing::warn!(
+            "source {name}: '{path}' holds the first {held} of the {read} bytes that had been read of it, and is \
+             taken for its copy: it is read on behind these"
+        ),
     }
 }
 
@@ -173,10 +344,4 @@ fn begin_alike(one: &[u8], other: &[u8], header: usize) -> bool {
     let alike = one.iter().zip(other).take_while(|(one, other)| one == other).count();
     let lines = memchr::memchr_iter(b'\n', &one[..alike]).count();
     lines > header || (alike > 0 && alike == one.len().min(other.len()))
-}
-
-/// Whether a file holds all that was read of another one, and that is more than a header.
-fn is_copied(read: &OpenFile, file: &OpenFile) -> bool {
-    let is_in = |seen: &Seen| seen.is_in(file.trail.file()).unwrap_or(false);
-    read.trail.seen().is_some_and(|seen| seen.lines(seen.length()) > 1 && is_in(seen))
 }

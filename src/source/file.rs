@@ -18,6 +18,7 @@ use super::seen::Seen;
 use super::text::{CutRows, Cutter, TextEnd};
 use super::trail::Trail;
 use super::unfold::unfold;
+use super::unready::Unready;
 use super::{Payload, SourceError, Unread, encoding, parquet, recognized};
 use crate::place::FileId;
 use crate::plan::{Format, Source};
@@ -30,6 +31,8 @@ pub(super) struct OpenFile {
     pub id: FileId,
     /// Since when no name leads to it, as far as is known.
     pub gone: Option<Instant>,
+    /// Up to where it lies in another file, too, that goes on in its place.
+    pub succeeded: Option<u64>,
     pub trail: Trail,
     rows: FileRows,
     end: TextEnd,
@@ -37,11 +40,13 @@ pub(super) struct OpenFile {
     follows: bool,
     /// Rows before here were read under this other part.
     passing: Option<(u64, u32)>,
+    /// How it is known by now was not told.
+    is_untold: bool,
     /// What another run has read of it, until it is begun; then what lies of that behind gaps.
     known: Option<FilePosition>,
     later: ReadRanges,
     marking: Marking,
-    unready: Option<Unready>,
+    unready: Unready,
     unended: UnendedRow,
 }
 
@@ -53,13 +58,6 @@ enum FileRows {
         header: Option<Arc<[String]>>,
     },
     Columns(Box<parquet::ParquetRows>),
-}
-
-/// Why a file can't be read yet.
-struct Unready {
-    stamp: Option<Stamp>,
-    since: Instant,
-    why: SourceError,
 }
 
 impl OpenFile {
@@ -79,10 +77,12 @@ impl OpenFile {
             end,
             follows: end == TextEnd::Open,
             passing: None,
+            succeeded: None,
+            is_untold: false,
             known: None,
             later: ReadRanges::default(),
             marking: Marking::new(id, PartStart::FIRST, FileOffset::FIRST),
-            unready: None,
+            unready: Unready::default(),
             unended: UnendedRow::default(),
         })
     }
@@ -92,6 +92,12 @@ impl OpenFile {
         let marking = Marking::new(self.id, position.start(), position.read_to());
         self.marking = marking.again(position.file.again + 1);
         self.known = Some(position);
+    }
+
+    /// Goes on in the place of another file, behind what both hold.
+    pub fn succeed(&mut self, other: &mut OpenFile, shared: u64) {
+        other.succeeded = Some(shared);
+        self.pass_over(shared, other.part);
     }
 
     /// Goes on where a reading ended, under another part, that saw these bytes, as far as they stand in the
@@ -111,12 +117,15 @@ impl OpenFile {
 
     /// It has another name now.
     pub fn moved(&mut self, path: &Path) {
-        self.gone = None;
+        if self.gone.take().is_some() {
+            self.succeeded = None;
+        }
         if self.path != path {
             tracing::info!("'{}' is '{}' now", self.path.display(), path.display());
             self.path = path.to_owned();
             self.origin = path.display().to_string().into();
-            self.marking.forget();
+            self.marking.renamed();
+            self.is_untold = true;
         }
     }
 
@@ -146,12 +155,6 @@ impl OpenFile {
         }
     }
 
-    /// Whether all that is in it was read, up to a row's end.
-    pub fn is_read(&self) -> bool {
-        let FileRows::Text { cutter, .. } = &self.rows else { return false };
-        cutter.is_empty() && self.stamp().is_some_and(|stamp| stamp.length == self.trail.at())
-    }
-
     /// Whether it is what was left, read as a whole.
     pub fn is_whole(&self, left: &Left) -> bool {
         left.is_whole_in(self.trail.file())
@@ -169,43 +172,26 @@ impl OpenFile {
         match self.read(source, patience) {
             Ok(Piece::Waiting) if self.text_end() == TextEnd::Final => Ok(Piece::Ended),
             Ok(piece) => {
-                self.unready = None;
+                self.unready.clear();
                 Ok(piece)
             }
             Err(why) if !self.follows => Err(why),
-            Err(why) => Ok(self.wait(why, patience)),
+            Err(why) => {
+                // One that does not grow and could be begun has its end already.
+                let is_whole = matches!(self.rows, FileRows::Columns(_)) || self.is_unfolded();
+                let has_ended = self.end == TextEnd::Final || self.gone.is_some() || is_whole;
+                let stamp = self.stamp();
+                Ok(self.unready.wait(why, stamp, has_ended, patience))
+            }
         }
-    }
-
-    /// What can't be read may be unfinished: it is looked at again whenever it has changed.
-    fn wait(&mut self, why: SourceError, patience: Patience) -> Piece {
-        let (stamp, now) = (self.stamp(), Instant::now());
-        let waiting = self.unready.get_or_insert_with(|| {
-            tracing::warn!("{why}: it is looked at again when it has changed");
-            Unready { stamp, since: now, why: why.clone() }
-        });
-        if waiting.stamp != stamp {
-            (waiting.stamp, waiting.since) = (stamp, now);
-        }
-        waiting.why = why;
-        // One that does not grow and could be begun has its end already.
-        let is_whole = matches!(self.rows, FileRows::Columns(_)) || self.trail.is_unfolded();
-        let ended = self.end == TextEnd::Final || self.gone.is_some() || is_whole;
-        if now.duration_since(waiting.since) < patience.unready && !ended {
-            return Piece::Waiting;
-        }
-        tracing::error!("{}: rejected as a file; once it is mended, write it anew", waiting.why);
-        Piece::Rejected(Unread::file(waiting.why.about_file()))
     }
 
     fn read(&mut self, source: &Source, patience: Patience) -> Result<Piece, SourceError> {
         if matches!(self.rows, FileRows::Unbegun) {
-            // It is as it was when it could not be read.
-            if let Some(unready) = &self.unready
-                && self.end == TextEnd::Open
-                && unready.stamp == self.stamp()
+            if self.end == TextEnd::Open
+                && let Some(why) = self.unready.stands(self.stamp())
             {
-                return Err(unready.why.clone());
+                return Err(why.clone());
             }
             if self.is_another(source)? {
                 return Ok(Piece::Anew(Lost::default()));
@@ -228,7 +214,10 @@ impl OpenFile {
             }
             FileRows::Text { cutter, header } => loop {
                 let passing = self.passing;
-                let is_open = passing.is_some() || !self.later.is_empty();
+                // What lies in the file that goes on in its place has its end there.
+                let length = || self.trail.file().metadata().map_or(0, |metadata| metadata.len());
+                let is_in_other = self.succeeded.is_some_and(|shared| shared == length());
+                let is_open = passing.is_some() || !self.later.is_empty() || is_in_other;
                 let end = if is_open { TextEnd::Open } else { own_end };
                 let cut = cutter.next(&mut self.trail, end);
                 let within = self.trail.is_unfolded().then(|| cutter.place().row);
@@ -265,20 +254,34 @@ impl OpenFile {
                     }
                     _ if self.trail.is_broken() => return self.anew(name),
                     CutRows::Ended => return Ok(Piece::Ended),
-                    CutRows::Waiting if let Some((_, after)) = passing => {
-                        self.passing = None;
-                        self.trail.limit(None);
-                        let (at, after) = (cutter.place(), Some(after));
-                        self.marking = Marking::new(self.id, PartStart { at, after }, at);
-                    }
                     CutRows::Waiting => {
-                        let csv = RecordForm::of(source, header.as_deref());
-                        let behind = self.later.pass(&mut self.trail, csv, &self.origin);
-                        let Some(behind) = behind.map_err(unreadable)? else {
+                        if let Some((_, after)) = passing {
+                            self.passing = None;
+                            self.trail.limit(None);
+                            let (at, after) = (cutter.place(), Some(after));
+                            self.marking = Marking::new(self.id, PartStart { at, after }, at);
+                            // A header alone tells nothing.
+                            let is_headed = header.is_some() && source.text.columns.is_none();
+                            self.is_untold = at.row > 1 + u64::from(is_headed);
+                        } else {
+                            let csv = RecordForm::of(source, header.as_deref());
+                            let behind = self.later.pass(&mut self.trail, csv, &self.origin);
+                            if let Some(behind) = behind.map_err(unreadable)? {
+                                self.marking.go_on(behind.place());
+                                *cutter = behind;
+                                continue;
+                            }
+                        }
+                        // Said at once: no row may come any more.
+                        if std::mem::take(&mut self.is_untold)
+                            && let known = self.marking.known(&self.trail, &self.origin)
+                            && let Some(known) = known.map_err(unreadable)?
+                        {
+                            return Ok(Piece::Known(known));
+                        }
+                        if passing.is_none() {
                             return Ok(Piece::Waiting);
-                        };
-                        self.marking.go_on(behind.place());
-                        *cutter = behind;
+                        }
                     }
                 }
             },
@@ -309,7 +312,9 @@ impl OpenFile {
             let why = "the file was cut off, or written anew, before the row was complete";
             Unread { line: Some(line), code: "cut_off", why: why.to_owned(), raw }
         });
-        Ok(Piece::Anew(Lost { half, seen: Some(Box::new(seen)), kept }))
+        // What lies in the file that goes on in its place is not to be found in another one.
+        let seen = self.succeeded.take().is_none().then(|| Box::new(seen));
+        Ok(Piece::Anew(Lost { half, seen, kept }))
     }
 
     fn begin_part(&mut self) {

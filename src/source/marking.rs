@@ -42,9 +42,26 @@ impl Marking {
         Marking { again, ..self }
     }
 
-    /// The file has another name, or is another one.
-    pub fn forget(&mut self) {
-        self.mark = None;
+    /// The file has another name.
+    pub fn renamed(&mut self) {
+        (self.mark, self.again) = (None, self.again + 1);
+    }
+
+    /// That a text that may grow is known, and was read up to where its rows were handed over, without a row: `None` if
+    /// nothing was.
+    pub fn known(&mut self, trail: &Trail, path: &Arc<str>) -> io::Result<Option<Span>> {
+        let (at, file) = (self.end, trail.file());
+        if at == FileOffset::FIRST || trail.is_unfolded() {
+            return Ok(None);
+        }
+        let length = at.byte.min(LONG_BEFORE as u64);
+        let mut last = vec![0; length as usize];
+        match file.read_exact_at(&mut last, at.byte - length) {
+            Ok(()) => self.text(file, path, &last, at.row, at).map(Some),
+            // It was cut off meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// What was read lies there.

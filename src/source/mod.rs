@@ -50,6 +50,7 @@ mod text;
 mod topic;
 mod trail;
 mod unfold;
+mod unready;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -89,6 +89,8 @@ pub(super) struct Lost {
 /// What a file gives.
 pub(super) enum Piece {
     Rows(Payload, Span),
+    /// It gives no row: how it is known, and up to where it was read.
+    Known(Span),
     Waiting,
     /// It was cut off or written anew: what follows is of a new part.
     Anew(Lost),

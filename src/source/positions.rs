@@ -158,23 +158,26 @@ impl Positions {
 }
 
 impl SourcePositions {
-    /// How far a file is read under one of its parts, and under those before it whose bytes still stand in it.
-    pub fn file(&self, part: u32) -> Option<FilePosition> {
-        let mut position = self.files.get(&part)?.clone();
-        // Parts go up, whatever was written into a damaged log.
-        let after = position.start.after.filter(|after| *after < part);
-        let before = after.and_then(|after| self.file(after));
-        let kept = position.start.at;
-        for (from, end) in before.iter().flat_map(|before| &before.ranges) {
-            let end = match end.at < kept.byte {
-                true => *end,
-                false => RangeEnd { at: kept.byte, row: kept.row, before: Print::default() },
-            };
-            if *from < end.at {
-                position.add_range(*from, end);
+    /// How far files are read under each of their parts, and under those before it whose bytes still stand in it.
+    pub fn known(&self) -> BTreeMap<u32, FilePosition> {
+        let mut known: BTreeMap<u32, FilePosition> = BTreeMap::new();
+        // Parts go up: what comes before one is known when its turn comes.
+        for (part, position) in &self.files {
+            let mut position = position.clone();
+            let before = position.after(*part).and_then(|after| known.get(&after));
+            let kept = position.start.at;
+            for (from, end) in before.iter().flat_map(|before| &before.ranges) {
+                let end = match end.at <= kept.byte {
+                    true => *end,
+                    false => RangeEnd { at: kept.byte, row: kept.row, before: Print::default() },
+                };
+                if *from < end.at {
+                    position.add_range(*from, end);
+                }
             }
+            known.insert(*part, position);
         }
-        Some(position)
+        known
     }
 }
 
@@ -197,7 +200,8 @@ impl FilePosition {
             }
             self.ranges.remove(&start);
             from = from.min(start);
-            if range.at > end.at {
+            // Of two that end there the one that tells more of it.
+            if (range.at, range.before) > (end.at, end.before) {
                 end = range;
             }
         }
@@ -206,6 +210,11 @@ impl FilePosition {
 
     fn end(&self) -> Option<&RangeEnd> {
         self.ranges.last_key_value().map(|(_, end)| end)
+    }
+
+    /// Behind all that was read.
+    pub fn read_at_most(&self) -> FileOffset {
+        self.end().map_or(FileOffset::FIRST, |end| end.place())
     }
 
     /// What says that the file is known as another one on this machine, or by another name, by now, if it is: a part of
@@ -238,6 +247,11 @@ impl FilePosition {
 
     pub fn start(&self) -> PartStart {
         self.start
+    }
+
+    /// The part behind which this one goes on. Parts go up, whatever was written into a damaged log.
+    pub fn after(&self, part: u32) -> Option<u32> {
+        self.start.after.filter(|after| *after < part)
     }
 
     /// Up to where all was read.

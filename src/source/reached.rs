@@ -109,7 +109,9 @@ pub enum TextLength {
 }
 
 /// So many bytes, and their hash.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Print {
     pub length: u64,
     hash: u128,
@@ -135,6 +137,10 @@ impl Print {
     /// Whether a file has these bytes up to a place.
     pub(super) fn stands_before(&self, file: &File, at: u64) -> io::Result<bool> {
         let Some(from) = at.checked_sub(self.length) else { return Ok(false) };
+        // Nothing is known of what comes before it.
+        if self.length == 0 {
+            return Ok(true);
+        }
         let mut bytes = vec![0; self.length as usize];
         match file.read_exact_at(&mut bytes, from) {
             Ok(()) => Ok(Print::of(&bytes) == *self),

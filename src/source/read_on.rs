@@ -28,7 +28,7 @@ impl ReadRanges {
         let read_to = position.read_to();
         let cutter = match read_to.byte > rows.byte {
             true => {
-                trail.jump(read_to.byte)?;
+                trail.jump(read_to)?;
                 cutter(trail, csv, read_to, path)?
             }
             false => Cutter::new(csv, rows),

@@ -2,20 +2,23 @@
 //!
 //! A file is the one that it was if it begins as that did and has, before the place up to which it was read,
 //! the bytes that stood there. It is looked for by its device and inode first, so that one that was renamed
-//! goes on under its new name; then by its path, where it was copied or restored; then, where it has begun anew
-//! itself, as by "copy and truncate", among all that were not known. Where nothing is at any of a
+//! goes on under its new name; then by its path, where it was copied or restored. Where nothing is at any of a
 //! source's paths any more, its folder was moved, or lies elsewhere on another machine: then its name alone
-//! has to be the same. Where files are found by their paths or names alone, all were copied or restored: then one that
-//! had been renamed before is told by what it holds.
+//! has to be the same. What is left is known by what it holds: a file that was moved to another file system, or of which
+//! all that was read lies in its copy, since it has begun anew itself or is gone. A file that lies there as it was has
+//! copies beside it, which are files of their own.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::{Display, Formatter};
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::paths::FoundFile;
 use super::positions::{FilePosition, SourcePositions};
+use super::reached::Print;
 use super::{Chunk, Payload, Reached, Span};
 use crate::console::counted;
 use crate::place::FileId;
@@ -24,6 +27,9 @@ use crate::time::wall_clock;
 /// By file, the part that it is and how far that was read; `None` for a new one.
 pub(super) type Recognized = Vec<Option<(u32, FilePosition)>>;
 
+/// Lines that a file has to share with one that is gone, at least, to be taken for that.
+const FEW: u64 = 2;
+
 /// Looks for files among all parts that are known of a source, and says which were replaced.
 pub(super) fn recognize(
     source: &str,
@@ -31,67 +37,238 @@ pub(super) fn recognize(
     before: &SourcePositions,
     columnar: bool,
 ) -> Recognized {
-    let positions = before.files.keys().map(|part| (*part, before.file(*part)));
-    let known: BTreeMap<u32, FilePosition> =
-        positions.filter_map(|(part, position)| Some((part, position?))).collect();
-    let known = &known;
-    let mut recognized: Recognized = vec![None; files.len()];
-    let mut free: BTreeSet<u32> = known
-        .iter()
-        .filter(|(_, position)| position.is_columnar() == columnar)
-        .map(|(part, _)| *part)
-        .collect();
+    let known = &before.known();
+    let mut search = PartSearch::new(files, known, columnar);
     let shown = |file: &FoundFile| file.path.display().to_string();
-    let newest: Vec<u32> = free.iter().rev().copied().collect();
-    seek(
-        files,
-        known,
-        &newest,
-        &mut free,
-        &mut recognized,
-        |p| Some(p.file.id),
-        |file| Some(file.id),
-    );
-    let are_others = recognized.iter().all(Option::is_none);
-    let path = |position: &FilePosition| Some(position.file.path.to_string());
-    seek(files, known, &newest, &mut free, &mut recognized, path, |file| Some(shown(file)));
+    search.by(|position| Some(position.file.id), |file| Some(file.id));
+    let are_others = search.recognized.iter().all(Option::is_none);
+    search.by(|position| Some(position.file.path.to_string()), |file| Some(shown(file)));
     if !known.values().any(|position| Path::new(&*position.file.path).exists()) {
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
         let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
-        seek(files, known, &newest, &mut free, &mut recognized, old_name, |file| name(&file.path));
+        search.by(old_name, |file| name(&file.path));
     }
-    // Many files may hold all of a few bytes: a file is that of which it holds most.
-    let by_length = |parts: &BTreeSet<u32>| {
-        let mut longest: Vec<u32> = parts.iter().rev().copied().collect();
-        longest.sort_by_key(|part| std::cmp::Reverse(known[part].read_to().byte));
-        longest
+    let has_begun_anew = |part: &u32| search.present.contains(&known[part].file.id);
+    // Where files are found by their paths or names alone, all were copied or restored.
+    let are_copied = are_others && search.recognized.iter().any(Option::is_some);
+    let tells_enough = |part: &u32| {
+        let position = &known[part];
+        let has_lines = position.is_whole() || position.read_at_most().row > FEW;
+        are_copied || has_begun_anew(part) || has_lines
     };
-    if are_others && recognized.iter().any(Option::is_some) {
-        let longest = by_length(&free);
-        seek(files, known, &longest, &mut free, &mut recognized, |_| Some(()), |_| Some(()));
+    let sought: HashSet<u32> = search.free.iter().copied().filter(tells_enough).collect();
+    for (file, part) in search.by_content(&sought) {
+        let is_there = search.present.contains(&known[&part].file.id);
+        let what = if is_there { "has begun anew since" } else { "is gone" };
+        tracing::info!(
+            "source {source}: '{}' holds all that was read of '{}', which {what}: it is read on behind that",
+            shown(file),
+            known[&part].file.path
+        );
     }
-    // What was read of a file that has begun anew since lies in its copy, where there is one.
-    let present: HashSet<FileId> = files.iter().map(|file| file.id).collect();
+    let PartSearch { free, recognized, present, .. } = search;
     let has_begun_anew = |part: &u32| present.contains(&known[part].file.id);
-    let mut anew: BTreeSet<u32> = free.iter().copied().filter(has_begun_anew).collect();
-    let longest = by_length(&anew);
-    seek(files, known, &longest, &mut anew, &mut recognized, |_| Some(()), |_| Some(()));
-    free.retain(|part| !has_begun_anew(part) || anew.contains(part));
+    let anew: Vec<&FilePosition> =
+        free.iter().filter(|part| has_begun_anew(part)).map(|part| &known[part]).collect();
     let old: BTreeSet<&str> = free.iter().map(|part| &*known[part].file.path).collect();
     for (file, _) in files.iter().zip(&recognized).filter(|(_, of)| of.is_none()) {
         if old.contains(&*shown(file)) {
             tell_another(source, &shown(file));
-        } else if let Some(part) = anew.iter().find(|part| begins_as(file, &known[part])) {
+        } else if let Some(original) = anew.iter().find(|position| begins_as(file, position)) {
             tracing::warn!(
                 "source {source}: '{}' begins as '{}' did, which was cut off or replaced since it was read: it is read \
                  as a new file. If it is a copy of that, made when that had been cut off before, the rows of both are \
                  the same, and count twice unless rows have an 'id'",
                 shown(file),
-                known[part].file.path
+                original.file.path
             );
         }
     }
     recognized
+}
+
+/// What is sought, and what was found.
+struct PartSearch<'a> {
+    files: &'a [FoundFile],
+    known: &'a BTreeMap<u32, FilePosition>,
+    /// The files that are there, whatever is in them.
+    present: HashSet<FileId>,
+    /// The parts that go on behind one.
+    behind: HashMap<u32, Vec<u32>>,
+    /// Parts of which no file was found.
+    free: BTreeSet<u32>,
+    recognized: Recognized,
+}
+
+impl<'a> PartSearch<'a> {
+    fn new(files: &'a [FoundFile], known: &'a BTreeMap<u32, FilePosition>, columnar: bool) -> Self {
+        let of_kind = known.iter().filter(|(_, position)| position.is_columnar() == columnar);
+        let mut behind: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (part, position) in known {
+            if let Some(after) = position.after(*part) {
+                behind.entry(after).or_default().push(*part);
+            }
+        }
+        PartSearch {
+            files,
+            known,
+            present: files.iter().map(|file| file.id).collect(),
+            behind,
+            free: of_kind.map(|(part, _)| *part).collect(),
+            recognized: vec![None; files.len()],
+        }
+    }
+
+    /// Gives each file that has none the part of which it holds most, of those that are free and go by the same key.
+    fn by<K: std::hash::Hash + Eq>(
+        &mut self,
+        of_part: impl Fn(&FilePosition) -> Option<K>,
+        of_file: impl Fn(&FoundFile) -> Option<K>,
+    ) {
+        if self.free.is_empty() || self.recognized.iter().all(Option::is_some) {
+            return;
+        }
+        let mut longest: Vec<u32> = self.free.iter().copied().collect();
+        longest.sort_by_key(|part| Reverse((self.known[part].read_at_most().byte, *part)));
+        let mut parts: HashMap<K, Vec<u32>> = HashMap::new();
+        for part in longest {
+            if let Some(key) = of_part(&self.known[&part]) {
+                parts.entry(key).or_default().push(part);
+            }
+        }
+        let mut found = Vec::new();
+        for (place, file) in self.files.iter().enumerate() {
+            if self.recognized[place].is_some() {
+                continue;
+            }
+            let Some(parts) = of_file(file).and_then(|key| parts.get(&key)) else { continue };
+            // What can't be opened is told when it is to be read.
+            let Ok(open) = File::open(&file.path) else { continue };
+            if let Some(part) = parts.iter().find(|part| self.stands(**part, &open)) {
+                self.found(place, *part);
+                found.push((place, open, *part));
+            }
+        }
+        for (place, open, part) in found {
+            self.go_behind(place, part, &open);
+        }
+        self.leave_continued();
+    }
+
+    /// Gives each file that has none the part of those that are sought of which it holds most, unless it holds more of one
+    /// that lies there as it was: then it is a copy of that, and a file of its own. Returns which it gave.
+    fn by_content(&mut self, sought: &HashSet<u32>) -> Vec<(&'a FoundFile, u32)> {
+        let mut found = Vec::new();
+        if sought.is_empty() || self.recognized.iter().all(Option::is_some) {
+            return found;
+        }
+        let lie_there: HashSet<u32> =
+            self.recognized.iter().flatten().map(|(part, _)| *part).collect();
+        let held = HeldParts::new(self.known, sought.union(&lie_there).copied());
+        for (place, file) in self.files.iter().enumerate() {
+            if self.recognized[place].is_some() {
+                continue;
+            }
+            let Ok(open) = File::open(&file.path) else { continue };
+            let holds = |part: &u32| match lie_there.contains(part) {
+                true => self.known[part].stands(&open).is_ok_and(|stands| stands),
+                false => self.stands(*part, &open),
+            };
+            let part = held.begun_by(&open, &self.free).into_iter().find(holds);
+            if let Some(part) = part.filter(|part| self.free.contains(part)) {
+                self.found(place, part);
+                found.push((file, part));
+            }
+        }
+        self.leave_continued();
+        found
+    }
+
+    fn stands(&self, part: u32, open: &File) -> bool {
+        self.free.contains(&part) && self.known[&part].stands(open).is_ok_and(|stands| stands)
+    }
+
+    /// Gives a file the last of the parts that go on behind all of one, stand in it, and of which no file was found: one that
+    /// is replaced may leave its inode to what takes its place.
+    fn go_behind(&mut self, place: usize, mut part: u32, open: &File) {
+        loop {
+            let length = |part: &u32| self.known[part].read_at_most().byte;
+            let goes_on =
+                |behind: &u32| length(behind) >= length(&part) && self.stands(*behind, open);
+            let behind = self.behind.get(&part).into_iter().flatten().copied();
+            let Some(next) = behind.filter(goes_on).max_by_key(length) else { return };
+            self.free.insert(part);
+            part = next;
+            self.found(place, part);
+        }
+    }
+
+    fn found(&mut self, place: usize, part: u32) {
+        self.free.remove(&part);
+        self.recognized[place] = Some((part, self.known[&part].clone()));
+    }
+
+    /// Of parts that another one goes on behind, all that was read of them, nothing is sought any more once that is found.
+    fn leave_continued(&mut self) {
+        for (part, _) in self.recognized.iter().flatten() {
+            let (mut part, mut continued) = (*part, u64::MAX);
+            while let Some(position) = self.known.get(&part)
+                && let Some(after) = position.after(part)
+            {
+                continued = continued.min(position.start().at.byte);
+                let before = self.known.get(&after);
+                if before.is_some_and(|before| before.read_at_most().byte <= continued) {
+                    self.free.remove(&after);
+                }
+                part = after;
+            }
+        }
+    }
+}
+
+/// Parts that files may hold all of.
+struct HeldParts<'a> {
+    known: &'a BTreeMap<u32, FilePosition>,
+    /// By the print of their first bytes, or of all that they are.
+    grown: HashMap<Print, Vec<u32>>,
+    whole: HashMap<Print, Vec<u32>>,
+    /// Of how many first bytes there are prints.
+    lengths: BTreeSet<u64>,
+}
+
+impl<'a> HeldParts<'a> {
+    fn new(known: &'a BTreeMap<u32, FilePosition>, parts: impl Iterator<Item = u32>) -> Self {
+        let (mut grown, mut whole) = (HashMap::new(), HashMap::new());
+        for part in parts {
+            let position = &known[&part];
+            let of = if position.is_whole() { &mut whole } else { &mut grown };
+            let parts: &mut Vec<u32> = of.entry(position.file.print).or_default();
+            parts.push(part);
+        }
+        let lengths = grown.keys().map(|print: &Print| print.length).collect();
+        HeldParts { known, grown, whole, lengths }
+    }
+
+    /// Those that begin as a file does. Many files may hold all of a few bytes: the part that has most comes first, of
+    /// such ones a free one, and of these that which was read last.
+    fn begun_by(&self, file: &File, free: &BTreeSet<u32>) -> Vec<u32> {
+        let mut parts = Vec::new();
+        for length in &self.lengths {
+            let mut head = vec![0; *length as usize];
+            if file.read_exact_at(&mut head, 0).is_err() {
+                break;
+            }
+            parts.extend(self.grown.get(&Print::of(&head)).into_iter().flatten().copied());
+        }
+        if !self.whole.is_empty()
+            && let Ok(print) = Print::of_whole(file)
+        {
+            parts.extend(self.whole.get(&print).into_iter().flatten().copied());
+        }
+        let length = |part: &u32| self.known[part].read_at_most().byte;
+        parts.sort_by_key(|part| Reverse((length(part), free.contains(part), *part)));
+        parts
+    }
 }
 
 /// A chunk without a row, which says how a file is known by now.
@@ -112,40 +289,6 @@ fn begins_as(file: &FoundFile, position: &FilePosition) -> bool {
     let print = position.file.print;
     let stands = |open: File| print.stands_before(&open, print.length);
     print.length > 0 && File::open(&file.path).and_then(stands).is_ok_and(|stands| stands)
-}
-
-/// Gives each file that has none the first part that is free, goes by the same key, and stands in it.
-fn seek<K: std::hash::Hash + Eq>(
-    files: &[FoundFile],
-    known: &BTreeMap<u32, FilePosition>,
-    order: &[u32],
-    free: &mut BTreeSet<u32>,
-    recognized: &mut Recognized,
-    of_part: impl Fn(&FilePosition) -> Option<K>,
-    of_file: impl Fn(&FoundFile) -> Option<K>,
-) {
-    if free.is_empty() || recognized.iter().all(Option::is_some) {
-        return;
-    }
-    let mut parts: HashMap<K, Vec<u32>> = HashMap::new();
-    for part in order.iter().filter(|part| free.contains(part)) {
-        if let Some(key) = of_part(&known[part]) {
-            parts.entry(key).or_default().push(*part);
-        }
-    }
-    for (file, known_as) in files.iter().zip(recognized).filter(|(_, known_as)| known_as.is_none())
-    {
-        let Some(parts) = of_file(file).and_then(|key| parts.get(&key)) else { continue };
-        // What can't be opened is told when it is to be read.
-        let Ok(open) = File::open(&file.path) else { continue };
-        let stands = |part: &&u32| {
-            free.contains(part) && known[part].stands(&open).is_ok_and(|stands| stands)
-        };
-        if let Some(part) = parts.iter().find(stands) {
-            free.remove(part);
-            *known_as = Some((*part, known[part].clone()));
-        }
-    }
 }
 
 /// Says that a file is not what it was.

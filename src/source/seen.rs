@@ -25,8 +25,9 @@ pub(super) struct Seen {
     marks: Vec<Mark>,
     /// How far marks lie apart, at least.
     spacing: u64,
-    /// What comes before this was not read, but known from another run: `before` are the last bytes of it.
+    /// What comes before this was not read, but known from another run, so many lines: `before` are the last bytes of it.
     base: u64,
+    lines_before: usize,
     before: Vec<u8>,
 }
 
@@ -47,14 +48,15 @@ impl Default for Seen {
             marks: Vec::new(),
             spacing: 1,
             base: 0,
+            lines_before: 0,
             before: Vec::new(),
         }
     }
 }
 
 impl Seen {
-    /// As if a file had been read up to there.
-    pub fn up_to(file: &File, base: u64) -> io::Result<Self> {
+    /// As if a file had been read up to there, so many lines.
+    pub fn up_to(file: &File, base: u64, lines: usize) -> io::Result<Self> {
         let bytes = |from: u64, most: u64| {
             let mut bytes = vec![0; most.min(base) as usize];
             file.read_exact_at(&mut bytes, from).map(|()| bytes)
@@ -62,6 +64,7 @@ impl Seen {
         let mut seen = Seen { head: bytes(0, HEAD as u64)?, length: base, base, ..Seen::default() };
         seen.keep_tail(&bytes(base.saturating_sub(LONG_TAIL as u64), LONG_TAIL as u64)?);
         seen.before.clone_from(&seen.tail);
+        seen.lines_before = lines;
         seen.marks.push(Mark { at: base, hash: seen.hasher.digest() });
         Ok(seen)
     }
@@ -119,7 +122,9 @@ impl Seen {
 
     /// How many of the lines that were read end before a place, or at it, at least.
     pub fn lines(&self, to: u64) -> usize {
-        self.marks.partition_point(|mark| mark.at <= to)
+        let marked = self.marks.partition_point(|mark| mark.at <= to);
+        // The base is marked, too.
+        if marked > 0 { marked + self.lines_before.saturating_sub(1) } else { 0 }
     }
 
     /// Whether another file holds all of it.
@@ -206,6 +211,20 @@ pub(super) fn holds(file: &File, at: u64, expected: &[u8]) -> io::Result<bool> {
         }
     }
     Ok(found == expected)
+}
+
+/// Up to where two files hold the same bytes, of which those before a place are known to be.
+pub(super) fn alike(one: &File, other: &File, mut at: u64) -> io::Result<u64> {
+    let (mut of_one, mut of_other) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    loop {
+        let both = read_at(one, &mut of_one, at)?.min(read_at(other, &mut of_other, at)?);
+        let pairs = of_one[..both].iter().zip(&of_other[..both]);
+        let alike = pairs.take_while(|(one, other)| one == other).count();
+        at += alike as u64;
+        if both == 0 || alike < both {
+            return Ok(at);
+        }
+    }
 }
 
 pub(super) fn read_at(file: &File, into: &mut [u8], at: u64) -> io::Result<usize> {

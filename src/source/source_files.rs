@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::copies::{Suspects, Suspicion};
+use super::copies::{Suspects, Suspicion, tell_copy, tell_replaced};
 use super::file::OpenFile;
 use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
@@ -167,6 +167,9 @@ impl SourceFiles {
                         file.gone = file.gone.map(|_| Instant::now());
                         (payload, Some(span))
                     }
+                    Piece::Known(span) => {
+                        return Ok(Some(known_as(self.source as u16, &self.name, part, span)));
+                    }
                     Piece::Waiting => {
                         self.turn += 1;
                         continue;
@@ -276,14 +279,24 @@ impl SourceFiles {
                 ahead.path.clone_from(&found.path);
             }
         }
+        // First: another one may have taken the place of these.
+        if found.unreadable.is_empty() {
+            for id in self.suspects.gone(|id| present.contains_key(&id)) {
+                let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
+                match self.suspects.look_gone(source, id, &self.open, ahead) {
+                    Suspicion::Replaces(file, of, shared) => {
+                        self.replace(source, *file, of, shared);
+                    }
+                    Suspicion::ByItself(Some(mut file)) => {
+                        file.part = new_part(&mut self.next_part);
+                        self.read_next(*file);
+                    }
+                    Suspicion::Waits | Suspicion::ByItself(None) => {}
+                }
+            }
+        }
         for found in found.files.iter().filter(|found| !known.contains(&found.id)) {
             self.meet(source, found);
-        }
-        if found.unreadable.is_empty() {
-            for mut file in self.suspects.take_gone(|id| present.contains_key(&id)) {
-                file.part = new_part(&mut self.next_part);
-                self.read_next(file);
-            }
         }
         self.hold_ahead(source);
     }
@@ -301,7 +314,9 @@ impl SourceFiles {
             match self.suspects.look(source, found, &self.open, ahead, self.patience) {
                 Suspicion::Waits => return,
                 Suspicion::ByItself(file) => held = file.map(|file| *file),
-                Suspicion::Replaces(file, of) => return self.replace(source, *file, of),
+                Suspicion::Replaces(file, of, shared) => {
+                    return self.replace(source, *file, of, shared);
+                }
             }
         }
         let part = new_part(&mut self.next_part);
@@ -324,19 +339,12 @@ impl SourceFiles {
         self.ahead.push_back(WaitingFile { part, path, id, known: None, held });
     }
 
-    /// A file that has taken the place of another one, and holds all that was read of that.
-    fn replace(&mut self, source: &Source, mut file: OpenFile, of: FileId) {
-        let replaced = self.open.iter().find(|open| open.id == of).expect("it is being read");
-        let seen = replaced.trail.seen().expect("it is followed");
-        tracing::info!(
-            "source {}: '{}' was replaced by '{}', which holds all that was read of it: it is read on behind that",
-            source.name,
-            replaced.path.display(),
-            file.path.display()
-        );
+    /// A file that goes on in the place of another one, behind what both hold.
+    fn replace(&mut self, source: &Source, mut file: OpenFile, of: FileId, shared: u64) {
+        let replaced = self.open.iter_mut().find(|open| open.id == of).expect("it is being read");
+        tell_replaced(source, &file, replaced, shared);
         file.part = new_part(&mut self.next_part);
-        // Where it can't be read it is read from its beginning on, which tells why.
-        let _ = file.resume(seen, replaced.part);
+        file.succeed(replaced, shared);
         self.read_next(file);
     }
 
@@ -369,21 +377,11 @@ impl SourceFiles {
         let copy = self.suspects.longest_copy(source, new, seen, &others, kept);
         let Some((held, found, opened)) = copy else { return false };
         let Some(mut file) = opened.or_else(|| self.suspects.take(found.id)) else { return false };
-        let (name, path, length) = (&source.name, found.path.display(), seen.length());
-        let is_whole = held == length;
-        match is_whole {
-            true => tracing::info!(
-                "source {name}: '{path}' is a copy of it, as it was: it is read on behind what had been read"
-            ),
-            false => tracing::warn!(
-                "source {name}: '{path}' holds the first {held} of the {length} bytes that had been read of it, and is \
-                 taken for its copy: it is read on behind these"
-            ),
-        }
+        tell_copy(source, &file, held, seen.length());
         file.part = new_part(&mut self.next_part);
         let is_resumed = file.resume(seen, part).is_ok();
         self.read_next(file);
-        is_resumed && is_whole
+        is_resumed && held == seen.length()
     }
 }
 

@@ -17,6 +17,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::ahead::Ahead;
 use super::content::{FileContent, Hashing, hashed, read_whole};
 use super::paths::Stamp;
+use super::reached::FileOffset;
 use super::seen::{HEAD, Seen, holds, read_at};
 
 /// A file that was written so lately may be written again without a later time of change.
@@ -172,14 +173,14 @@ impl Trail {
     }
 
     /// Goes on to a place up to which another run has read the file, which is the one that it was then.
-    pub fn jump(&mut self, to: u64) -> io::Result<()> {
+    pub fn jump(&mut self, to: FileOffset) -> io::Result<()> {
         if self.is_unfolded() {
-            return self.pass(to.saturating_sub(self.at) as usize);
+            return self.pass(to.byte.saturating_sub(self.at) as usize);
         }
         if self.seen.is_some() {
-            self.seen = Some(Seen::up_to(&self.file, to)?);
+            self.seen = Some(Seen::up_to(&self.file, to.byte, (to.row - 1) as usize)?);
         }
-        (self.at, self.verified) = (to, to);
+        (self.at, self.verified) = (to.byte, to.byte);
         Ok(())
     }
 

@@ -19,6 +19,31 @@ pub enum Change {
     Copy(usize),
     Truncate(usize, usize),
     Replace(usize, usize),
+    /// Writes all that is in a file, and so many rows, to another one, which takes its place, as editors and `rsync` do.
+    Save(usize, usize),
+    /// To another file system: copies the file under another name, and deletes it.
+    MoveAcross(usize),
+    /// Copies the file under another name, and puts one with so many rows in its place, as `rsync` does of a log that
+    /// was rotated.
+    RotateByCopies(usize, usize),
+    /// Copies the file under another name, empties it, and writes so many rows to it.
+    CopyAndTruncate(usize, usize),
+}
+
+/// Changes after which every row is in one file, as before.
+pub fn moves() -> impl Strategy<Value = Vec<Change>> {
+    let file = 0..3usize;
+    let size = prop::sample::select(vec![1usize, 40, 20_000]);
+    let rows = || prop_oneof![Just(0), 2..9usize];
+    let change = prop_oneof![
+        3 => (file.clone(), 2..9usize, size).prop_map(|(f, n, s)| Change::Append(f, n, s)),
+        1 => file.clone().prop_map(Change::Rename),
+        3 => (file.clone(), 0..4usize).prop_map(|(f, n)| Change::Save(f, n)),
+        2 => file.clone().prop_map(Change::MoveAcross),
+        2 => (file.clone(), rows()).prop_map(|(f, n)| Change::RotateByCopies(f, n)),
+        2 => (file, rows()).prop_map(|(f, n)| Change::CopyAndTruncate(f, n)),
+    ];
+    prop::collection::vec(change, 0..6)
 }
 
 pub fn changes(half: bool) -> impl Strategy<Value = Vec<Change>> {
@@ -87,7 +112,11 @@ impl Folder {
         | Change::Rename(file)
         | Change::Copy(file)
         | Change::Truncate(file, _)
-        | Change::Replace(file, _)) = *change;
+        | Change::Replace(file, _)
+        | Change::Save(file, _)
+        | Change::MoveAcross(file)
+        | Change::RotateByCopies(file, _)
+        | Change::CopyAndTruncate(file, _)) = *change;
         if file >= self.files.len() {
             if let Change::Append(_, rows, size) = *change {
                 let (path, (ids, text)) = (self.new_path(), self.rows(rows, size));
@@ -99,6 +128,7 @@ impl Folder {
         match *change {
             Change::Append(_, rows, size) => {
                 let (ids, text) = self.rows(rows, size);
+                let text = self.begun(file) + &text;
                 let of = &mut self.files[file];
                 append(&of.path, &(std::mem::take(&mut of.rest) + &text));
                 of.ids.extend(ids);
@@ -149,7 +179,54 @@ impl Folder {
                 self.loose.extend(std::mem::take(&mut self.files[file].ids));
                 self.files[file] = LogFile { path, ids, rest, only_grew: false };
             }
+            Change::Save(_, rows) => {
+                let before = std::fs::read_to_string(&self.files[file].path).unwrap();
+                // A row alone might be any other file's beginning.
+                let is_alone = rows == 1 && self.files[file].ids.is_empty();
+                let (ids, text) = self.rows(if is_alone { 2 } else { rows }, 30);
+                self.put(file, &(before + &self.begun(file) + &text));
+                self.files[file].ids.extend(ids);
+            }
+            Change::MoveAcross(_) => {
+                let to = self.new_path();
+                let path = std::mem::replace(&mut self.files[file].path, to.clone());
+                std::fs::copy(&path, &to).unwrap();
+                std::fs::remove_file(&path).unwrap();
+            }
+            Change::RotateByCopies(_, rows) => {
+                self.copied(file);
+                let (ids, text) = self.rows(rows, 50);
+                self.put(file, &(self.header().to_owned() + &text));
+                self.files[file].ids = ids;
+            }
+            Change::CopyAndTruncate(_, rows) => {
+                self.copied(file);
+                let (ids, text) = self.rows(rows, 50);
+                std::fs::write(&self.files[file].path, self.header().to_owned() + &text).unwrap();
+                self.files[file].ids = ids;
+            }
         }
+    }
+
+    /// What comes before a row in a file that is empty.
+    fn begun(&self, file: usize) -> String {
+        let length = std::fs::metadata(&self.files[file].path).unwrap().len();
+        if length == 0 { self.header().to_owned() } else { String::new() }
+    }
+
+    /// Puts another file in the place of one.
+    fn put(&self, file: usize, text: &str) {
+        let beside = self.path.join("beside");
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(&beside, &self.files[file].path).unwrap();
+    }
+
+    /// A file that has the rows of another one, which are taken from that.
+    fn copied(&mut self, file: usize) {
+        let path = self.new_path();
+        std::fs::copy(&self.files[file].path, &path).unwrap();
+        let ids = std::mem::take(&mut self.files[file].ids);
+        self.files.push(LogFile { path, ids, rest: String::new(), only_grew: true });
     }
 
     /// Takes the folder elsewhere, as to another machine.

@@ -4,6 +4,7 @@
 mod copies;
 mod corrected;
 mod folder;
+mod moved;
 mod resumed;
 mod world;
 

@@ -16,7 +16,7 @@ use crate::source::source_files::SourceFiles;
 use crate::source::{Payload, Positions, Reached, SourceOptions, Unread};
 
 /// What a chunk holds: where, and whose ids.
-type Held = (Option<Reached>, Vec<String>);
+pub(super) type Held = (Option<Reached>, Vec<String>);
 
 /// The processes of a run.
 pub(super) struct Processes {
@@ -99,7 +99,7 @@ fn ids(payload: &Payload) -> Vec<String> {
     }
 }
 
-fn counted<'a>(ids: impl IntoIterator<Item = &'a String>) -> BTreeMap<&'a str, usize> {
+pub(super) fn counted<'a>(ids: impl IntoIterator<Item = &'a String>) -> BTreeMap<&'a str, usize> {
     let mut counted = BTreeMap::new();
     ids.into_iter().for_each(|id| *counted.entry(id.as_str()).or_default() += 1);
     counted

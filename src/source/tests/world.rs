@@ -27,6 +27,12 @@ pub enum Step {
     Delete(usize),
     /// Copies the file, beside itself or away, and empties it.
     CopyAndTruncate(usize, bool),
+    /// Writes all that is in the file, and rows, to another one that takes its place: whoever has it open writes on to it.
+    Save(usize, usize),
+    /// Copies the file under another name, and deletes it, as to another file system.
+    MoveAcross(usize),
+    /// Copies the file under another name, and puts one with rows in its place.
+    RotateByCopies(usize, usize),
     /// Empties the file and writes rows at once.
     Rewrite(usize, usize),
     /// Cuts the file off at so many per cent.
@@ -48,6 +54,9 @@ pub fn step() -> impl Strategy<Value = Step> {
         1 => writer.clone().prop_map(Step::MoveBack),
         1 => writer.clone().prop_map(Step::Delete),
         2 => (writer.clone(), any::<bool>()).prop_map(|(w, beside)| Step::CopyAndTruncate(w, beside)),
+        2 => (writer.clone(), 0..4usize).prop_map(|(w, n)| Step::Save(w, n)),
+        1 => writer.clone().prop_map(Step::MoveAcross),
+        1 => (writer.clone(), 1..40usize).prop_map(|(w, n)| Step::RotateByCopies(w, n)),
         1 => (writer.clone(), 1..40usize).prop_map(|(w, n)| Step::Rewrite(w, n)),
         1 => (writer.clone(), 0..100u64).prop_map(|(w, per_cent)| Step::Cut(w, per_cent)),
         1 => (writer, 0..100usize).prop_map(|(w, per_cent)| Step::Edit(w, per_cent)),
@@ -68,6 +77,10 @@ pub struct World<'a> {
     rows: usize,
     /// Files that were looked at.
     followed: BTreeSet<usize>,
+    /// Files that took the place of others, and hold all of these.
+    replacing: BTreeSet<usize>,
+    /// Files that have other names than when they were looked at.
+    renamed: BTreeSet<usize>,
     /// Rows that stood in a file whole when it was looked at.
     pub must: BTreeSet<String>,
     /// How often a row may be read more than once: what follows on an edited row is new.
@@ -93,6 +106,8 @@ impl<'a> World<'a> {
             writers: Default::default(),
             rows: 0,
             followed: BTreeSet::new(),
+            replacing: BTreeSet::new(),
+            renamed: BTreeSet::new(),
             must: BTreeSet::new(),
             again: BTreeMap::new(),
         }
@@ -189,9 +204,48 @@ impl<'a> World<'a> {
         if from != to
             && let Some(file) = self.names.remove(from)
         {
+            self.may_be_of_another(file);
+            self.renamed.insert(file);
             std::fs::rename(self.folder.join(from), self.folder.join(to)).expect("it is there");
             self.names.insert(to.to_owned(), file);
         }
+    }
+
+    /// A file takes the place of another one, or a new place.
+    fn put(&mut self, name: String, text: &str) {
+        let (beside, path) = (self.folder.join("beside"), self.folder.join(&name));
+        std::fs::write(&beside, text).expect("room");
+        std::fs::rename(&beside, &path).expect("it is there");
+        let file = OpenOptions::new().append(true).read(true).open(path);
+        self.files.push(file.expect("it was put there"));
+        self.names.insert(name, self.files.len() - 1);
+    }
+
+    /// A file that nobody has looked at may have taken the place of one that is written to: that is not known of its copy,
+    /// or under another name.
+    fn may_be_of_another(&mut self, file: usize) {
+        if self.replacing.contains(&file) && !self.followed.contains(&file) {
+            for (id, _) in self.whole_rows(file) {
+                *self.again.entry(id).or_default() += 1;
+            }
+        }
+    }
+
+    /// Where a file's first row alone had been read, it might be any other's beginning.
+    fn may_be_alone(&mut self, file: usize) {
+        if let Some((id, _)) = self.whole_rows(file).first() {
+            *self.again.entry(id.clone()).or_default() += 1;
+        }
+    }
+
+    /// Puts a copy of the writer's file under another name.
+    fn put_beside(&mut self, writer: usize) -> bool {
+        let Some(file) = self.names.get(&name(writer)).copied() else { return false };
+        self.may_be_of_another(file);
+        self.may_be_alone(file);
+        self.rows += 1;
+        self.put(format!("{}.put.log", self.rows), &self.text(file));
+        true
     }
 
     /// A file lies under another name, too.
@@ -251,10 +305,40 @@ impl<'a> World<'a> {
                         if beside { format!("{}.copy.log", self.rows) } else { "copy".to_owned() };
                     std::fs::copy(from, self.folder.join(&to)).expect("room");
                     if beside {
+                        self.may_be_of_another(self.names[&name(writer)]);
                         self.copied(to);
                     }
                 }
                 self.cut(writer, 0);
+            }
+            Step::Save(writer, rows) => {
+                if let Some(file) = self.names.get(&name(writer)).copied() {
+                    let rows: String = (0..rows).map(|_| self.row(20)).collect();
+                    let before = self.text(file);
+                    // Nobody goes on with half a row in two files.
+                    if !before.is_empty() && !before.ends_with('\n') {
+                        return;
+                    }
+                    let beginning = if before.is_empty() { self.beginning() } else { "" };
+                    self.put(name(writer), &format!("{before}{beginning}{rows}"));
+                    self.replacing.insert(self.files.len() - 1);
+                    // It may be renamed before anyone looks, and so may have been the old one.
+                    self.may_be_alone(file);
+                    if self.renamed.contains(&file) {
+                        self.may_be_of_another(self.files.len() - 1);
+                    }
+                }
+            }
+            Step::MoveAcross(writer) => {
+                if self.put_beside(writer) {
+                    self.take(&Step::Delete(writer));
+                }
+            }
+            Step::RotateByCopies(writer, rows) => {
+                if self.put_beside(writer) {
+                    let rows: String = (0..rows).map(|_| self.row(20)).collect();
+                    self.put(name(writer), &(self.beginning().to_owned() + &rows));
+                }
             }
             Step::Rewrite(writer, rows) => {
                 if let Some(file) = self.cut(writer, 0) {
@@ -266,6 +350,7 @@ impl<'a> World<'a> {
             Step::Cut(writer, per_cent) => drop(self.cut(writer, per_cent)),
             Step::Edit(writer, per_cent) => self.edit(writer, per_cent),
             Step::Look => {
+                self.renamed.clear();
                 let seen = self.names.iter().filter(|(name, _)| name.ends_with(".log"));
                 self.followed.extend(seen.map(|(_, file)| *file));
                 for file in self.followed.clone() {

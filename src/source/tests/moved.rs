@@ -1,0 +1,112 @@
+//! Files that are moved to other file systems, replaced by ones that hold more, and rotated by copies, while runs follow
+//! them, and between two runs: each row lies in one file all the while, and is taken once.
+
+use proptest::prelude::*;
+
+use super::folder::{Change, Folder, moves};
+use super::resumed::{Held, Processes, counted, durable};
+use super::{FOREVER, Reading, append, row};
+use crate::source::Positions;
+
+/// A run, what happens while it goes on, and once it has ended: it may have been killed before all was stored.
+#[derive(Clone, Debug)]
+struct PastRun {
+    follows: bool,
+    during: Vec<Change>,
+    behind: Vec<Change>,
+    /// What was stored of the chunks that hold rows, and of how many chunks there were.
+    which: Vec<bool>,
+    most: usize,
+}
+
+fn past_run() -> impl Strategy<Value = PastRun> {
+    let which = prop_oneof![
+        2 => Just(vec![true]), 1 => prop::collection::vec(any::<bool>(), 1..20)
+    ];
+    let most = prop_oneof![3 => Just(usize::MAX), 1 => 0..20usize];
+    let run = (any::<bool>(), moves(), moves(), which, most);
+    run.prop_map(|(follows, during, behind, which, most)| PastRun {
+        follows,
+        during,
+        behind,
+        which,
+        most,
+    })
+}
+
+/// What was stored of a run, and whose rows.
+fn stored(held: Vec<Held>, run: &PastRun) -> (Positions, Vec<String>) {
+    let mut which = run.which.iter().cycle();
+    // What says how a file is known is told at once.
+    let is_stored = |of: &Held| of.1.is_empty() || *which.next().expect("a cycle");
+    let kept = held.into_iter().take(run.most).filter(is_stored).collect();
+    durable(kept, &[true], false)
+}
+
+proptest! {
+    #[test]
+    fn rows_of_files_that_are_moved_replaced_and_rotated_by_copies_are_taken_once(
+        csv: bool, before in moves(), runs in prop::collection::vec(past_run(), 1..4), follows: bool,
+    ) {
+        let temporary = tempfile::tempdir().expect("a temporary folder");
+        let mut folder = Folder::new(temporary.path().join("here"), csv);
+        let format = if csv { "csv" } else { "json" };
+        let grows = |change: &&Change| matches!(change, Change::Append(..));
+        folder.take(&Change::Append(0, 3, 10));
+        before.iter().filter(grows).for_each(|change| folder.take(change));
+        let (mut positions, mut taken) = (Positions::default(), Vec::new());
+        for run in &runs {
+            let mut reading = Processes::start(&folder.path, format, run.follows, 1, positions.clone());
+            let mut held = reading.read(usize::MAX);
+            for change in run.during.iter().filter(|_| run.follows) {
+                folder.take(change);
+                held.extend(reading.look(usize::MAX));
+            }
+            drop(reading);
+            let (more, ids) = stored(held, run);
+            positions.merge(&more);
+            taken.extend(ids);
+            run.behind.iter().for_each(|change| folder.take(change));
+        }
+        let mut last = Processes::start(&folder.path, format, follows, 1, positions);
+        let held = if follows { last.look(usize::MAX) } else { last.read(usize::MAX) };
+        taken.extend(held.into_iter().flat_map(|(_, ids)| ids));
+        let taken = counted(&taken);
+        for id in folder.files.iter().flat_map(|file| &file.ids) {
+            let read = taken.get(id.as_str()).copied().unwrap_or_default();
+            prop_assert!(read == 1, "{id:.9} was taken {read} times");
+        }
+    }
+}
+
+/// Of a log that is replaced again and again each replacement goes on behind the one before it, and a process that has one
+/// of these open still may write to it.
+#[test]
+fn each_of_many_replacements_goes_on_behind_the_last_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, beside) = (folder.path().join("a.log"), folder.path().join("beside"));
+    append(&log, &row("0"));
+    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    reading.look();
+    let mut expected = vec!["0".to_owned()];
+    for number in 1..20 {
+        let open = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+        std::fs::copy(&log, &beside).unwrap();
+        append(&beside, &row(&format!("{number}")));
+        std::fs::rename(&beside, &log).unwrap();
+        expected.push(format!("{number}"));
+        if number % 4 == 1 {
+            std::io::Write::write_all(&mut &open, row(&format!("{number} late")).as_bytes())
+                .unwrap();
+            expected.push(format!("{number} late"));
+        }
+        if number % 2 == 0 {
+            reading.look();
+        }
+    }
+    reading.look();
+    let mut ids = reading.ids();
+    ids.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(ids, expected);
+}
