@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use differential_dataflow::input::Input;
-use differential_dataflow::operators::arrange::ArrangeByKey;
 use differential_dataflow::operators::{CountTotal, ThresholdTotal};
 use selfsame::internals::flow::{Collection, Diff, Due, Saving};
 use selfsame::internals::identity::{Component, Identified};

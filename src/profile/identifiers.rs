@@ -7,7 +7,7 @@
 //! Invariant: what has been emitted for a component comes to what its identifiers hold. So an identifier
 //! that stays where it is emits what changed; one that moves takes back from the component it left what it
 //! brought when the tick began, and brings the other one what it holds at its end. While stored rows are read back of
-//! which outputs hold all, nothing is emitted ([`Telling`]): what comes behind need not take in each of their steps.
+//! which outputs hold all, nothing is emitted ([`IdentifiersTold`]): what comes behind need not take in each of their steps.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use super::ownership::Ownership;
 use super::place::LanePlace;
 use super::recent_texts::RecentTexts;
 use super::sums::{Layout, Words};
-use super::telling::Telling;
+use super::told::IdentifiersTold;
 use super::word::to_word;
 use crate::flow::{Diff, Emit, Keep, Keyed, consolidate};
 use crate::identity::{Component, Sighting, seen};
@@ -41,7 +41,7 @@ pub struct Identifiers {
     in_window: Vec<bool>,
     /// When identifiers that no row carries any more were first seen.
     pub(super) remembered: Table<IdentifierHash, Micros>,
-    telling: Telling,
+    telling: IdentifiersTold,
     changed: Changed,
     texts: RecentTexts,
 }
@@ -51,7 +51,7 @@ impl Identifiers {
     pub fn new(plan: Arc<Plan>, layout: Arc<Layout>, told_from: Tick) -> Self {
         let in_window = plan.aggregates.iter().map(|of| of.window.is_some()).collect();
         let (remembered, changed) = (Table::default(), Changed::default());
-        let (telling, texts) = (Telling::new(told_from), RecentTexts::default());
+        let (telling, texts) = (IdentifiersTold::new(told_from), RecentTexts::default());
         Identifiers { plan, layout, in_window, remembered, telling, changed, texts }
     }
 
@@ -296,14 +296,14 @@ impl Keyed for Identifiers {
         all: &Table<IdentifierHash, IdentifierState>,
         due: &mut Vec<IdentifierHash>,
     ) {
-        if self.telling.begin_tick(tick) == Telling::All {
+        if self.telling.begin_tick(tick) == IdentifiersTold::All {
             due.extend(all.iter().map(|(identifier, _)| *identifier));
         }
     }
 
     /// Whose it was told to be.
     fn face(&self, key: &IdentifierHash, identifier: &IdentifierState) -> Option<Ownership> {
-        identifier.whose(*key).filter(|_| self.telling == Telling::Changes)
+        identifier.whose(*key).filter(|_| self.telling == IdentifiersTold::Changes)
     }
 
     fn apply(

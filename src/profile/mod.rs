@@ -28,10 +28,10 @@ mod rest;
 mod save;
 mod sessions;
 mod sums;
-mod telling;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod told;
 mod windows;
 mod word;
 

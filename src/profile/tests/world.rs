@@ -141,15 +141,12 @@ impl World {
         let layout = Arc::new(Layout::new(&plan));
         let over = (0..plan.sessions.len()).map(|index| OverSessions::new(&plan, index, &counts));
         let over_sessions: Vec<OverSessions> = over.collect();
+        let identifiers = Identifiers::new(Arc::clone(&plan), Arc::clone(&layout), 0);
         let looks = over_sessions.iter().map(|over| over.looks.clone()).collect();
         World {
             windows: Windows::new(&plan),
             during: During::default(),
-            identifiers: KeyedState::new(Identifiers::new(
-                Arc::clone(&plan),
-                Arc::clone(&layout),
-                0,
-            )),
+            identifiers: KeyedState::new(identifiers),
             parting: KeyedState::new(Parting::new(looks)),
             over_sessions,
             people: KeyedState::new(People::new(Arc::clone(&plan), layout, counts.clone())),

@@ -4,7 +4,7 @@ use crate::time::Tick;
 
 /// What a tick tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Telling {
+pub enum IdentifiersTold {
     /// It is only taken in, as all ticks before this one are.
     NothingBefore(Tick),
     /// What there is, since nothing was told before.
@@ -13,24 +13,28 @@ pub enum Telling {
     Changes,
 }
 
-impl Telling {
+impl IdentifiersTold {
     /// Before the tick `told_from` nothing is told, and with the first one that is not before it what there is by then.
     pub fn new(told_from: Tick) -> Self {
-        if told_from > 0 { Telling::NothingBefore(told_from) } else { Telling::Changes }
+        if told_from > 0 {
+            IdentifiersTold::NothingBefore(told_from)
+        } else {
+            IdentifiersTold::Changes
+        }
     }
 
     /// What this tick tells.
     pub fn begin_tick(&mut self, tick: Tick) -> Self {
         *self = match *self {
-            Telling::NothingBefore(told_from) if tick < told_from => *self,
-            Telling::NothingBefore(_) => Telling::All,
-            Telling::All | Telling::Changes => Telling::Changes,
+            IdentifiersTold::NothingBefore(told_from) if tick < told_from => *self,
+            IdentifiersTold::NothingBefore(_) => IdentifiersTold::All,
+            IdentifiersTold::All | IdentifiersTold::Changes => IdentifiersTold::Changes,
         };
         *self
     }
 
     /// Whether anything is told.
     pub fn is_any(self) -> bool {
-        !matches!(self, Telling::NothingBefore(_))
+        !matches!(self, IdentifiersTold::NothingBefore(_))
     }
 }
