@@ -2,7 +2,8 @@
 
 mod program;
 
-use std::fs::{copy, remove_file, rename, write};
+use std::fs::{File, OpenOptions, copy, remove_file, rename, write};
+use std::io::Write;
 use std::path::Path;
 
 use program::{Running, State, records, selfsame};
@@ -89,4 +90,55 @@ fn rows_of_files_that_are_replaced_and_moved_while_they_are_followed_and_between
     assert!(ended.err.contains("of its 5 files 4 were read before"), "{}", ended.err);
     let state = State::of(records(&at("out.ndjson")));
     assert_eq!(state.values.values().filter(|value| value.contains("\"rows\":2")).count(), 2);
+}
+
+/// What a run reads of files that no name leads to any more is read on by the run that takes its place, and what it knows of
+/// files that took others' places is known to that.
+#[test]
+fn rows_of_files_that_are_gone_are_read_on_after_a_change_while_the_run_goes_on() {
+    let temporary = tempfile::tempdir().expect("a temporary folder");
+    let folder = temporary.path();
+    let at = |name: &str| folder.join(name);
+    std::fs::create_dir(at("in")).unwrap();
+    write(at("s.yaml"), DEFINITION).unwrap();
+    let more = DEFINITION.replace("outputs:", "  most: {from: web, select: max(user)}\noutputs:");
+    write(at("s2.yaml"), more).unwrap();
+    let names = ["in/app1.log", "in/app2.log", "in/app3.log"];
+    for (number, name) in (0..).zip(names) {
+        write(at(name), rows(3 * number..3 * number + 3)).unwrap();
+    }
+    let open = |name: &str| OpenOptions::new().append(true).open(at(name)).expect("it is there");
+    let files: Vec<File> = names.iter().map(|name| open(name)).collect();
+    let mut run = Running::start(folder, &["run", "s.yaml", "--data", "data", "--follow"]);
+    run.until("its first rows", |_| people(folder) == 9);
+    rename(at(names[0]), at("away")).unwrap();
+    remove_file(at(names[1])).unwrap();
+    // The copy takes the place of the third one, and whoever has that open writes on to it.
+    copy(at(names[2]), at("in/app4.log")).unwrap();
+    remove_file(at(names[2])).unwrap();
+    run.until("the move", |run| run.err().contains("was replaced by"));
+    let (mut next, mut there) = (9, 9);
+    let mut write_on = |forgotten: usize| {
+        for mut file in files.iter().chain([&open("in/app4.log")]) {
+            file.write_all(rows(next..next + 1).as_bytes()).unwrap();
+            next += 1;
+        }
+        there += 4;
+        there -= forgotten;
+        run.until("the new rows", |_| people(folder) == there);
+    };
+    write_on(0);
+    let changes: [(&[&str], usize); 4] = [
+        (&["apply", "s2.yaml", "--data", "data"], 0),
+        (&["forget", "u1", "--data", "data"], 1),
+        (&["forget", "u9", "--data", "data"], 1),
+        (&["apply", "s.yaml", "--data", "data"], 0),
+    ];
+    for (arguments, forgotten) in changes {
+        let changed = selfsame(folder, arguments);
+        assert!(changed.status.success(), "{}", changed.err);
+        write_on(forgotten);
+    }
+    run.signal("INT");
+    run.end().well();
 }

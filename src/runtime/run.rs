@@ -28,7 +28,7 @@ use crate::sink::{
     AwaitedAcknowledgement, Failure, Observer, OutputTicks, OutputsAhead, ProgramFunction,
     SinkError, Writers,
 };
-use crate::source::{self, Feeds, OpenedSources, ReadingThreads, SourceOptions};
+use crate::source::{self, Feeds, LeftFiles, OpenedSources, ReadingThreads, SourceOptions};
 use crate::store::{Recovered, StoreError};
 use crate::time::Tick;
 
@@ -89,8 +89,8 @@ impl Run {
         let threads = WorkerThreads::new(options.workers);
         let stop = Stop::new(threads.waking());
         let failure = Failure::default();
-        let (peers, posts, live) = (None, None, None);
-        let view = RunView { plan, options, stop, failure, recovered, peers, posts, live };
+        let (peers, posts, live, left) = (None, None, None, LeftFiles::default());
+        let view = RunView { plan, options, stop, failure, recovered, peers, posts, live, left };
         Run::begin(view, threads, stoppable, attached, functions, observer, MeetingPurpose::Run)
     }
 
@@ -125,7 +125,8 @@ impl Run {
     ) -> Result<Self, RunError> {
         let started = Instant::now();
         let (plan, options) = (&view.plan, &view.options);
-        let sources = open_sources(plan, options, view.recovered.as_deref(), options.follow)?;
+        let sources =
+            open_sources(plan, options, view.recovered.as_deref(), options.follow, &view.left)?;
         view.posts = sources.posts();
         stoppable(&view.stop).map_err(RunError::Workers)?;
         let watch = view.watch(threads.waking());
@@ -272,7 +273,8 @@ pub fn preflight(of: &RunView, plan: &Arc<Plan>, options: &RunOptions) -> Result
         before.is_none_or(|before| before.connector.to_string() != source.connector.to_string())
     });
     // Nobody looks at its log: a pattern that no file matches is taken for a mistake.
-    open_sources(&Arc::new(trial), options, of.recovered.as_deref(), false).map(drop)
+    let (trial, nothing) = (Arc::new(trial), LeftFiles::default());
+    open_sources(&trial, options, of.recovered.as_deref(), false, &nothing).map(drop)
 }
 
 /// Finds the sources of a run, from where they are read on; `awaits`: patterns that no file matches yet are waited for.
@@ -281,6 +283,7 @@ pub(super) fn open_sources(
     options: &RunOptions,
     recovered: Option<&Recovered>,
     awaits: bool,
+    left: &LeftFiles,
 ) -> Result<OpenedSources, RunError> {
     let source_options = SourceOptions {
         process: options.process,
@@ -292,6 +295,7 @@ pub(super) fn open_sources(
         from_start: options.from_start,
         remembers: options.follow || options.data.is_some(),
         positions: recovered.map(|of| Arc::new(of.positions.clone())).unwrap_or_default(),
+        left: left.clone(),
     };
     let sources = source::open(plan, &source_options)?;
     if options.process == 0 {

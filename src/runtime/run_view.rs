@@ -10,7 +10,7 @@ use super::processes::{self, ProcessWatch, TimelyWorkers};
 use super::stop::Stop;
 use crate::plan::Plan;
 use crate::sink::Failure;
-use crate::source::Posts;
+use crate::source::{LeftFiles, Posts};
 use crate::store::Recovered;
 
 /// What others may know of a run while it runs.
@@ -28,6 +28,8 @@ pub struct RunView {
     pub posts: Option<Posts>,
     /// What it lets others see, once it runs.
     pub live: Option<SharedLive>,
+    /// Where files that it follows are left for the run that takes its place.
+    pub left: LeftFiles,
 }
 
 impl RunView {

@@ -108,8 +108,9 @@ impl Successor {
         let threads = WorkerThreads::new(options.workers);
         let stop = of.stop.of_successor(threads.waking());
         let (recovered, peers) = (Some(Arc::clone(&store)), of.peers.clone());
-        let (posts, live) = (None, None);
-        let mut view = RunView { plan, options, stop, failure, recovered, peers, posts, live };
+        let (posts, live, left) = (None, None, of.left.clone());
+        let mut view =
+            RunView { plan, options, stop, failure, recovered, peers, posts, live, left };
         let watch = view.watch(threads.waking());
         let met = view.meet(&watch, MeetingPurpose::Successor(change))?;
         let timely_workers = met.ok_or_else(stopped)?;
@@ -250,8 +251,13 @@ impl Successor {
     pub fn open(&self, until: Tick) -> Result<OpenedEnds, RunError> {
         let recovered = self.read_back(until)?;
         let view = RunView { recovered: Some(Arc::clone(&recovered)), ..self.view.clone() };
-        let sources =
-            open_sources(&view.plan, &view.options, Some(&recovered), view.options.follow)?;
+        let sources = open_sources(
+            &view.plan,
+            &view.options,
+            Some(&recovered),
+            view.options.follow,
+            &view.left,
+        )?;
         self.wait_while(false, || self.is_looking_ahead())?;
         let looking = self.ahead.lock().expect("no one panics with it").take();
         let ahead = looking.and_then(|thread| thread.join().ok()).unwrap_or_default();

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::begin::{self, Begun};
 use super::marking::Marking;
 use super::paths::Stamp;
-use super::piece::{HalfRow, Left, Lost, Patience, Piece, UnendedRow};
+use super::piece::{Left, Lost, Patience, Piece, UnendedRow};
 use super::positions::FilePosition;
 use super::reached::{FileOffset, PartStart};
 use super::read_on::ReadRanges;
@@ -66,10 +66,15 @@ impl OpenFile {
         let unreadable = |why: io::Error| SourceError::unreadable(&source.name, path, why);
         let file = File::open(path).map_err(unreadable)?;
         let id = FileId::of(&file.metadata().map_err(unreadable)?);
-        Ok(OpenFile {
+        Ok(OpenFile::of(file, id, part, path.to_owned(), end))
+    }
+
+    /// One that is open.
+    pub fn of(file: File, id: FileId, part: u32, path: PathBuf, end: TextEnd) -> Self {
+        OpenFile {
             part,
-            path: path.to_owned(),
             origin: path.display().to_string().into(),
+            path,
             id,
             gone: None,
             trail: Trail::new(file, end == TextEnd::Open),
@@ -84,7 +89,7 @@ impl OpenFile {
             marking: Marking::new(id, PartStart::FIRST, FileOffset::FIRST),
             unready: Unready::default(),
             unended: UnendedRow::default(),
-        })
+        }
     }
 
     /// Reads what another run has left of it.
@@ -110,7 +115,12 @@ impl OpenFile {
         Ok(())
     }
 
-    fn pass_over(&mut self, length: u64, part: u32) {
+    /// Up to where its rows are of another part, and of which one.
+    pub fn behind(&self) -> Option<(u64, u32)> {
+        self.passing.or_else(|| self.marking.behind())
+    }
+
+    pub fn pass_over(&mut self, length: u64, part: u32) {
         self.passing = Some((length, part));
         self.trail.limit(Some(length));
     }
@@ -297,7 +307,8 @@ impl OpenFile {
             _ => None,
         };
         let (kept, half, seen) = self
-            .begin_anew(read, half)
+            .trail
+            .begin_anew(half)
             .map_err(|why| SourceError::unreadable(name, &self.path, why))?;
         tracing::warn!(
             "'{}' was cut off or written anew: of {read} bytes that had been read, the first {kept} stand \
@@ -336,22 +347,6 @@ impl OpenFile {
             self.begin_part();
         }
         Ok(!stands)
-    }
-
-    /// Up to where the file is what was read, and the row that was incomplete unless it is there still:
-    /// then it is read with what follows it.
-    fn begin_anew(
-        &mut self,
-        read: u64,
-        half: Option<HalfRow>,
-    ) -> io::Result<(u64, Option<HalfRow>, Seen)> {
-        let (kept, seen) = self.trail.begin_anew()?;
-        let length = self.trail.file().metadata()?.len();
-        let Some((bytes, line)) = half else { return Ok((kept, None, seen)) };
-        let at = read - bytes.len() as u64;
-        let left = bytes.len().min(length.saturating_sub(at) as usize);
-        let stands = left > 0 && at >= kept && self.trail.holds(at, &bytes[..left])?;
-        Ok((kept, (!stands).then_some((bytes, line)), seen))
     }
 
     /// Reads what comes before the rows. `false` if it is not all there.

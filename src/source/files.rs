@@ -16,6 +16,7 @@ use super::SourceError;
 use super::connector::{ConnectorType, ConnectorWords, Inflow, Settings, SettingsFault};
 use super::error::near_file;
 use super::file::OpenFile;
+use super::left_files::LeavesFiles;
 use super::outlet::{Chunks, Outlet, ReadEnd, SharedState, SourceOptions};
 use super::paths::{PathPattern, walk};
 use super::piece::Patience;
@@ -105,6 +106,8 @@ fn connected(source: &Source) -> Option<&Files> {
 struct AllFiles {
     plan: Arc<Plan>,
     sources: Vec<SourceFiles>,
+    /// Where what is held open is left in the end, if files are followed.
+    leaves: Option<LeavesFiles>,
 }
 
 /// Finds the files of all sources and looks into each; `None` if no source is made of files.
@@ -113,6 +116,8 @@ fn open(
     options: &SourceOptions,
     wrong: &mut Vec<SourceError>,
 ) -> Option<Box<dyn Inflow>> {
+    let taken = options.follow.then(|| options.left.take());
+    let (mut left, leaves) = taken.unzip();
     let mut sources = Vec::new();
     for (source, of) in plan.sources.iter().enumerate() {
         let Some(Files { globs }) = connected(of) else { continue };
@@ -152,7 +157,14 @@ fn open(
                 }
             }
         }
-        let mut files = SourceFiles::new(source, of, patterns, options, PATIENCE);
+        let mut files = SourceFiles::new(
+            source,
+            of,
+            patterns,
+            options,
+            PATIENCE,
+            left.as_mut().and_then(|left| left.remove(&of.name)),
+        );
         // While files are followed, what can't be read yet may be unfinished.
         if !options.follow {
             let looked: Vec<_> = files.paths_ahead().map(|path| look(of, path)).collect();
@@ -169,7 +181,7 @@ fn open(
         }
         sources.push(files);
     }
-    let all = AllFiles { plan: Arc::clone(plan), sources };
+    let all = AllFiles { plan: Arc::clone(plan), sources, leaves };
     (!all.sources.is_empty()).then(|| Box::new(all) as Box<_>)
 }
 
@@ -194,6 +206,16 @@ pub fn refused(source: &Source) -> Vec<(PathBuf, SourceError)> {
     let refused =
         files.into_iter().filter_map(|file| Some((look(source, &file.path).err()?, file)));
     refused.map(|(why, file)| (file.path, why)).collect()
+}
+
+impl Drop for AllFiles {
+    fn drop(&mut self) {
+        for files in &mut self.sources {
+            if let Some(leaves) = &self.leaves {
+                leaves.leave(&self.plan.sources[files.source].name, files.leave());
+            }
+        }
+    }
 }
 
 impl Inflow for AllFiles {

@@ -42,6 +42,11 @@ impl Marking {
         Marking { again, ..self }
     }
 
+    /// Up to where its rows are of another part, and of which one.
+    pub fn behind(&self) -> Option<(u64, u32)> {
+        self.start.after.map(|after| (self.start.at.byte, after))
+    }
+
     /// The file has another name.
     pub fn renamed(&mut self) {
         (self.mark, self.again) = (None, self.again + 1);

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, SendTimeoutError, Sender, bounded};
 
 use super::lags::Lags;
+use super::left_files::LeftFiles;
 use super::{Chunk, Positions, Reached, SourceError};
 use crate::row::{RawPosition, Reason, Reject};
 
@@ -39,6 +40,8 @@ pub struct SourceOptions {
     pub remembers: bool,
     /// Where sources are read on; empty: from where their definitions say.
     pub positions: Arc<Positions>,
+    /// What the run that went before has left of files that are followed, if it was told to end, and where this one leaves them.
+    pub left: LeftFiles,
 }
 
 impl Default for SourceOptions {
@@ -54,6 +57,7 @@ impl Default for SourceOptions {
             from_start: false,
             remembers: false,
             positions: Arc::default(),
+            left: LeftFiles::default(),
         }
     }
 }

@@ -73,9 +73,6 @@ impl Left {
     }
 }
 
-/// A row whose end was not read, and its line.
-pub(super) type HalfRow = (Vec<u8>, u64);
-
 /// What does not stand in a file any more, which may stand in a copy of it.
 #[derive(Default)]
 pub(super) struct Lost {

@@ -158,6 +158,12 @@ impl Positions {
 }
 
 impl SourcePositions {
+    /// Where another part goes on behind one, as far as that is known.
+    pub fn continued(&self, part: u32) -> Option<u64> {
+        let behind = self.files.values().filter(|of| of.start.after == Some(part));
+        behind.map(|of| of.start.at.byte).max()
+    }
+
     /// How far files are read under each of their parts, and under those before it whose bytes still stand in it.
     pub fn known(&self) -> BTreeMap<u32, FilePosition> {
         let mut known: BTreeMap<u32, FilePosition> = BTreeMap::new();

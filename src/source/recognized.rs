@@ -30,15 +30,17 @@ pub(super) type Recognized = Vec<Option<(u32, FilePosition)>>;
 /// Lines that a file has to share with one that is gone, at least, to be taken for that.
 const FEW: u64 = 2;
 
-/// Looks for files among all parts that are known of a source, and says which were replaced.
+/// Looks for files among all parts that are known of a source, unless they are taken, and says which were replaced.
 pub(super) fn recognize(
     source: &str,
     files: &[FoundFile],
     before: &SourcePositions,
     columnar: bool,
+    taken: &[u32],
 ) -> Recognized {
     let known = &before.known();
     let mut search = PartSearch::new(files, known, columnar);
+    search.free.retain(|part| !taken.contains(part));
     let shown = |file: &FoundFile| file.path.display().to_string();
     search.by(|position| Some(position.file.id), |file| Some(file.id));
     let are_others = search.recognized.iter().all(Option::is_none);

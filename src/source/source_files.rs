@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::copies::{Suspects, Suspicion, tell_copy, tell_replaced};
 use super::file::OpenFile;
+use super::left_files::LeftFile;
 use super::outlet::SourceOptions;
 use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
 use super::piece::{Left, Lost, Patience, Piece};
@@ -15,6 +16,7 @@ use super::positions::{FilePosition, SourcePositions};
 use super::recognized::{FoundCounts, known_as, recognize};
 use super::seen::Seen;
 use super::text::TextEnd;
+use super::waiting_file::{LeftBehind, WaitingFile};
 use super::{Chunk, Payload, Reached, SourceError, Unread};
 use crate::place::FileId;
 use crate::plan::{Format, Source};
@@ -48,16 +50,6 @@ pub(super) struct SourceFiles {
     complained: HashSet<PathBuf>,
 }
 
-struct WaitingFile {
-    part: u32,
-    path: PathBuf,
-    id: FileId,
-    /// How far another run has read it.
-    known: Option<FilePosition>,
-    /// Held while it may be moved or deleted before its turn comes.
-    held: Option<OpenFile>,
-}
-
 /// A file that was read, or rejected.
 struct Aside {
     part: u32,
@@ -75,6 +67,7 @@ impl SourceFiles {
         patterns: Vec<PathPattern>,
         options: &SourceOptions,
         patience: Patience,
+        left: Option<Vec<LeftFile>>,
     ) -> Self {
         let first = walk(&patterns);
         let (mut ahead, mut known_anew) = (VecDeque::new(), Vec::new());
@@ -82,11 +75,27 @@ impl SourceFiles {
         let none = SourcePositions::default();
         let before = options.positions.of(&of.name).unwrap_or(&none);
         let columnar = of.format == Format::Parquet;
-        let recognized = recognize(&of.name, &first.files, before, columnar);
-        let mut next_part = before.next_part;
+        // New files may be copies of those that the run before this one read: they are met as they would have been then.
+        let are_met = left.is_some();
+        let LeftBehind { mut there, gone, mut next_part } =
+            LeftBehind::of(left.unwrap_or_default(), &first, &patterns, before, columnar);
+        let taken: Vec<u32> = gone.iter().map(|gone| gone.part).collect();
+        ahead.extend(gone);
+        let recognized = recognize(&of.name, &first.files, before, columnar, &taken);
         for (FoundFile { path, id, stamp }, known) in first.files.iter().zip(recognized) {
+            let held = there.remove(id);
             let (part, known) = match known {
                 Some((part, position)) => (part, Some(position)),
+                None if held
+                    .as_ref()
+                    .is_some_and(|held| !before.files.contains_key(&held.part)) =>
+                {
+                    (held.as_ref().map_or(0, |held| held.part), None)
+                }
+                None if are_met => {
+                    counts.new += 1;
+                    continue;
+                }
                 None => {
                     next_part += 1;
                     (next_part - 1, None)
@@ -113,7 +122,10 @@ impl SourceFiles {
                 aside.insert(*id, Aside { part, stamp: Some(*stamp), left });
             } else if is_own {
                 let (path, id) = (path.clone(), *id);
-                ahead.push_back(WaitingFile { part, path, id, known, held: None });
+                ahead.push_back(match held {
+                    Some(left) => WaitingFile::left(left, part, known),
+                    None => WaitingFile { part, path, id, known, held: None },
+                });
             }
         }
         if !before.files.is_empty() && options.process == 0 {
@@ -138,13 +150,15 @@ impl SourceFiles {
         }
     }
 
+    /// What it holds open, in the end.
+    pub fn leave(&mut self) -> Vec<LeftFile> {
+        let ahead = self.ahead.drain(..).filter_map(|ahead| ahead.held);
+        self.open.drain(..).chain(ahead).map(LeftFile::of).collect()
+    }
+
     /// How many bytes there are to read in the files that were not begun.
     pub fn bytes_ahead(&self) -> u64 {
-        let left = |ahead: &WaitingFile| {
-            let length = std::fs::metadata(&ahead.path).ok()?.len();
-            Some(ahead.known.as_ref().map_or(length, |known| known.bytes_left(length)))
-        };
-        self.ahead.iter().filter_map(left).sum()
+        self.ahead.iter().filter_map(WaitingFile::bytes_left).sum()
     }
 
     /// The files that are to be read.
@@ -196,27 +210,20 @@ impl SourceFiles {
                 let source = self.source as u16;
                 return Ok(Some(Chunk { source, part, origin, payload, reached }));
             }
-            let Some(WaitingFile { part, path, known, held, id: _ }) = self.ahead.pop_front()
-            else {
+            let Some(ahead) = self.ahead.pop_front() else {
                 self.turn = 0;
                 return Ok(None);
             };
-            let file = match held {
-                Some(file) => Ok(file),
-                None => OpenFile::new(source, part, &path, TextEnd::of(self.options.follow)),
-            };
-            match file {
+            let (part, origin) = (ahead.part, ahead.path.display().to_string().into());
+            match ahead.open(source, TextEnd::of(self.options.follow)) {
                 Ok(mut file) => {
                     file.trail.remembers = self.options.remembers;
-                    if let Some(known) = known {
-                        file.go_on_from(known);
-                    }
                     self.open.push(file);
                 }
                 Err(why) if self.options.follow => {
                     tracing::warn!("{why}");
                     let payload = unread(Unread::file(why.about_file()));
-                    let (source, origin) = (self.source as u16, path.display().to_string().into());
+                    let source = self.source as u16;
                     return Ok(Some(Chunk { source, part, origin, payload, reached: None }));
                 }
                 Err(why) => return Err(why),
@@ -239,11 +246,7 @@ impl SourceFiles {
             return;
         }
         for ahead in self.ahead.iter_mut().take(HELD).filter(|ahead| ahead.held.is_none()) {
-            if let Ok(mut file) = OpenFile::new(source, ahead.part, &ahead.path, TextEnd::Open) {
-                ahead.id = file.id;
-                file.part = ahead.part;
-                ahead.held = Some(file);
-            }
+            ahead.hold(source);
         }
     }
 
@@ -356,8 +359,7 @@ impl SourceFiles {
 
     /// Reads a file that is open when the turn of new ones comes.
     fn read_next(&mut self, file: OpenFile) {
-        let (part, path, id) = (file.part, file.path.clone(), file.id);
-        self.ahead.push_back(WaitingFile { part, path, id, known: None, held: Some(file) });
+        self.ahead.push_back(WaitingFile::held(file));
     }
 
     /// Looks for a new file that holds what was read of one, under a part, before that was cut off or written anew: it

@@ -54,6 +54,9 @@ pub(super) struct Trail {
     verified: u64,
 }
 
+/// A row whose end was not read, and its line.
+pub(super) type HalfRow = (Vec<u8>, u64);
+
 /// A text, and the last byte that was read of it.
 struct UnfoldedText {
     text: Ahead,
@@ -118,6 +121,10 @@ impl Trail {
 
     pub fn file(&self) -> &File {
         &self.file
+    }
+
+    pub fn into_file(self) -> File {
+        self.file
     }
 
     /// How many bytes were read.
@@ -197,18 +204,23 @@ impl Trail {
         }
     }
 
-    /// Whether these bytes stand in the file there.
-    pub fn holds(&self, at: u64, bytes: &[u8]) -> io::Result<bool> {
-        holds(&self.file, at, bytes)
-    }
-
-    /// Begins a broken trail anew. Returns up to where the file holds what was read before, and that.
-    pub fn begin_anew(&mut self) -> io::Result<(u64, Seen)> {
+    /// Begins a broken trail anew. Returns up to where the file is what was read, the row that was incomplete unless it is
+    /// there still, since then it is read with what follows it, and what was read.
+    pub fn begin_anew(
+        &mut self,
+        half: Option<HalfRow>,
+    ) -> io::Result<(u64, Option<HalfRow>, Seen)> {
+        let read = self.at;
         let seen = self.seen.take().unwrap_or_default();
         let kept = seen.kept(&self.file)?;
         (self.at, self.seen, self.broken, self.compared) = (0, Some(Seen::default()), false, None);
         (self.at_end, self.read_on, self.verified) = (None, false, 0);
-        Ok((kept, seen))
+        let length = self.file.metadata()?.len();
+        let Some((bytes, line)) = half else { return Ok((kept, None, seen)) };
+        let at = read - bytes.len() as u64;
+        let left = bytes.len().min(length.saturating_sub(at) as usize);
+        let stands = left > 0 && at >= kept && holds(&self.file, at, &bytes[..left])?;
+        Ok((kept, (!stands).then_some((bytes, line)), seen))
     }
 
     /// Compares all that was read.

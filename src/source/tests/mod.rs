@@ -94,7 +94,7 @@ impl Reading {
         let pattern = format!("{}/*.log", glob::Pattern::escape(&folder.to_string_lossy()));
         let patterns = vec![PathPattern::new(&pattern).expect("a pattern")];
         let source = source(format);
-        let files = SourceFiles::new(0, &source, patterns, &follow(), patience);
+        let files = SourceFiles::new(0, &source, patterns, &follow(), patience, None);
         Reading { source, files, patience, ids: Vec::new(), unread: Vec::new() }
     }
 

@@ -46,7 +46,7 @@ impl Processes {
                 positions,
                 ..SourceOptions::default()
             };
-            SourceFiles::new(0, &source, patterns.clone(), &options, FOREVER)
+            SourceFiles::new(0, &source, patterns.clone(), &options, FOREVER, None)
         };
         let processes = (0..count).map(process).collect();
         Processes { source, processes }
