@@ -39,12 +39,15 @@ fn changes(tick: usize) -> Vec<(Change, Diff)> {
     let (mut drawn, mut there, mut owners) = (Drawn::seeded(), Vec::new(), Vec::new());
     let mut moved = BTreeSet::new();
     let mut changes: Vec<(Change, Diff)> = Vec::with_capacity(number_of_changes() + 1);
+    let mut moved_in = 0;
     while changes.len() < number_of_changes() {
-        if changes.len() % tick < 2 {
+        // Whose an identifier is changes once in a tick, as in the engine, and both sides of that lie in one.
+        if std::mem::replace(&mut moved_in, changes.len() / tick) != changes.len() / tick {
             moved.clear();
         }
+        let is_room_for_two = changes.len() % tick < tick - 1;
         let known = owners.len() as u64;
-        if known < IDENTIFIERS && drawn.below(3) == 0 {
+        if known < IDENTIFIERS && is_room_for_two && drawn.below(3) == 0 {
             owners.push(known / 2);
             changes.push((Change::Row(known, 0, 1), 1));
             changes.push((Change::Owner(known, known / 2), 1));
@@ -56,7 +59,7 @@ fn changes(tick: usize) -> Vec<(Change, Diff)> {
         }
         let (of, number) = (drawn.below(known), changes.len() as u64);
         match drawn.below(20) {
-            0 if moved.insert(of) => {
+            0 if is_room_for_two && moved.insert(of) => {
                 let owner = drawn.below(IDENTIFIERS / 2);
                 let before = std::mem::replace(&mut owners[of as usize], owner);
                 if before != owner {
