@@ -84,19 +84,14 @@ impl SourceFiles {
         let recognized = recognize(&of.name, &first.files, before, columnar, &taken);
         for (FoundFile { path, id, stamp }, known) in first.files.iter().zip(recognized) {
             let held = there.remove(id);
-            let (part, known) = match known {
-                Some((part, position)) => (part, Some(position)),
-                None if held
-                    .as_ref()
-                    .is_some_and(|held| !before.files.contains_key(&held.part)) =>
-                {
-                    (held.as_ref().map_or(0, |held| held.part), None)
-                }
-                None if are_met => {
+            let (part, known) = match (known, &held) {
+                (Some((part, position)), _) => (part, Some(position)),
+                (None, Some(held)) if !before.files.contains_key(&held.part) => (held.part, None),
+                (None, _) if are_met => {
                     counts.new += 1;
                     continue;
                 }
-                None => {
+                (None, _) => {
                     next_part += 1;
                     (next_part - 1, None)
                 }

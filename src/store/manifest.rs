@@ -1,6 +1,7 @@
 //! Which columnar files count: by process a list, which is replaced in one step.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -100,26 +101,35 @@ impl StoredSegment {
         self.earlier.clone().into_iter().chain([own])
     }
 
+    /// The numbers of the logs that are in it, by run.
+    fn numbers(&self) -> impl Iterator<Item = (u64, RangeInclusive<u64>)> {
+        let earlier = self.earlier.iter().map(|of| (of.run, of.numbers.0..=of.numbers.1));
+        let LogHeader { run, number, .. } = self.log;
+        earlier.chain([(run, number..=number + self.more_logs)])
+    }
+
     /// The logs that are in it.
-    pub fn logs(&self) -> impl Iterator<Item = LogId> + use<> {
+    pub fn logs(&self) -> impl Iterator<Item = LogId> {
         let process = self.log.process;
-        self.runs().flat_map(move |of| {
-            (of.numbers.0..=of.numbers.1).map(move |number| (of.run, process, number))
-        })
+        self.numbers()
+            .flat_map(move |(run, numbers)| numbers.map(move |number| (run, process, number)))
     }
 
     /// Whether a log is in it.
-    pub fn has(&self, id: LogId) -> bool {
-        self.logs().any(|of| of == id)
+    pub fn has(&self, (run, process, number): LogId) -> bool {
+        let is_in =
+            |(of, numbers): (u64, RangeInclusive<u64>)| of == run && numbers.contains(&number);
+        self.log.process == process && self.numbers().any(is_in)
     }
 
     /// Whether another one comes just before it, of the same kind.
     pub fn follows(&self, other: &StoredSegment) -> bool {
         let (before, last) = (&other.log, other.log.number + other.more_logs);
-        let comes_next = self.runs().next().is_some_and(|first| match first.run == before.run {
-            true => first.numbers.0 == last + 1,
-            false => first.run > before.run,
-        });
+        let comes_next =
+            self.numbers().next().is_some_and(|(run, numbers)| match run == before.run {
+                true => *numbers.start() == last + 1,
+                false => run > before.run,
+            });
         let LogHeader { process, fields, read_as, .. } = &self.log;
         let is_alike = (fields, read_as) == (&before.fields, &before.read_as);
         comes_next && *process == before.process && is_alike
