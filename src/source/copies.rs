@@ -13,7 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
 use super::file::OpenFile;
-use super::paths::FoundFile;
+use super::paths::{FoundFile, Stamp};
 use super::piece::Patience;
 use super::seen::{HEAD, Seen, alike, read_at};
 use super::text::TextEnd;
@@ -40,12 +40,12 @@ struct Suspect {
     shared: Vec<SharedBytes>,
 }
 
-/// Up to where two files of such lengths hold the same.
+/// Up to where two files of such lengths and times of change hold the same.
 #[derive(Clone, Copy)]
 struct SharedBytes {
     of: FileId,
-    length: u64,
-    others_length: u64,
+    stamp: Stamp,
+    others_stamp: Stamp,
     shared: u64,
 }
 
@@ -72,7 +72,7 @@ impl Suspects {
         &mut self,
         source: &Source,
         found: &FoundFile,
-        read: &[OpenFile],
+        read: &mut [OpenFile],
         ahead: impl Iterator<Item = &'a mut OpenFile>,
         patience: Patience,
     ) -> Suspicion {
@@ -106,6 +106,7 @@ impl Suspects {
             false => head.is_empty(),
         };
         let replaced = suspect.replaced(source, read, &head, (is_met_again, !waits));
+        let waits = waits || is_one_broken(source, read, &head);
         let has_rival = replaced.is_some_and(|replaced| self.has_rival(read, replaced));
         if let Some(of) = replaced.filter(|_| !has_rival) {
             return Suspicion::Replaces(Box::new(suspect.file), of.id, of.shared);
@@ -186,7 +187,7 @@ impl Suspects {
         &mut self,
         source: &Source,
         id: FileId,
-        read: &[OpenFile],
+        read: &mut [OpenFile],
         ahead: impl Iterator<Item = &'a mut OpenFile>,
     ) -> Suspicion {
         let Some(mut suspect) = self.held.remove(&id) else { return Suspicion::Waits };
@@ -195,7 +196,7 @@ impl Suspects {
         if let Some(of) = replaced.filter(|replaced| !self.has_rival(read, *replaced)) {
             return Suspicion::Replaces(Box::new(suspect.file), of.id, of.shared);
         }
-        if is_like_next(source, ahead, &head) {
+        if is_like_next(source, ahead, &head) || is_one_broken(source, read, &head) {
             self.held.insert(id, suspect);
             return Suspicion::Waits;
         }
@@ -203,15 +204,17 @@ impl Suspects {
     }
 
     /// Whether another one holds more of a file that one holds a part of.
-    fn has_rival(&mut self, read: &[OpenFile], replaced: Replaced) -> bool {
-        let Some(other) = read.iter().find(|other| other.id == replaced.id) else { return false };
-        let shared = |suspect: &mut Suspect| suspect.compared(other).map_or(0, |with| with.shared);
+    fn has_rival(&mut self, read: &mut [OpenFile], replaced: Replaced) -> bool {
+        let other = read.iter_mut().find(|other| other.id == replaced.id);
+        let Some(other) = other else { return false };
+        let mut shared =
+            |suspect: &mut Suspect| suspect.compared(other).map_or(0, |with| with.shared);
         !replaced.is_whole && self.held.values_mut().any(|held| shared(held) > replaced.shared)
     }
 }
 
 impl Suspect {
-    /// The file in whose place it goes on, of which it holds most.
+    /// The file in whose place it goes on, of which it holds most, once that is certain.
     ///
     /// It holds all that is in the other one, to which no name leads any more. Or that is deleted, and may have been
     /// written to after it was copied: then it holds a beginning of that and nothing else, and is not expected to grow,
@@ -219,70 +222,80 @@ impl Suspect {
     fn replaced(
         &mut self,
         source: &Source,
-        read: &[OpenFile],
+        read: &mut [OpenFile],
         head: &[u8],
         (is_met_again, stands_still): (bool, bool),
     ) -> Option<Replaced> {
-        let mut longest: Option<Replaced> = None;
-        for other in alike_of(source, read, head).filter(|other| other.gone.is_some()) {
+        let mut longest: Option<(Replaced, bool)> = None;
+        for other in read.iter_mut().filter(|other| other.gone.is_some()) {
+            if !is_alike(source, other, head) {
+                continue;
+            }
             let Some(compared) = self.compared(other) else { continue };
-            let SharedBytes { length, others_length, shared, .. } = compared;
+            let SharedBytes { stamp, others_stamp, shared, .. } = compared;
             let has_its_name = other.path == self.file.path;
             let lines = other.trail.seen().map_or(0, |seen| seen.lines(shared));
             let is_row = lines > if has_its_name { header_lines(source) } else { 1 };
-            let is_whole = shared == others_length;
-            let may_be = match shared == length {
-                true => stands_still,
-                false => has_its_name && is_met_again,
-            };
-            let is_longer = longest.is_none_or(|longest| shared > longest.shared);
-            if is_row && is_longer && (is_whole || may_be && is_deleted(other)) {
-                longest = Some(Replaced { id: other.id, shared, is_whole });
+            let is_whole = shared == others_stamp.length;
+            let holds_no_more = shared == stamp.length;
+            let may_be = is_whole || (holds_no_more || has_its_name) && is_deleted(other);
+            let is_certain = is_whole || if holds_no_more { stands_still } else { is_met_again };
+            let is_longer = longest.is_none_or(|(longest, _)| shared > longest.shared);
+            if is_row && is_longer && may_be {
+                longest = Some((Replaced { id: other.id, shared, is_whole }, is_certain));
             }
         }
-        longest
+        longest.filter(|(_, is_certain)| *is_certain).map(|(replaced, _)| replaced)
     }
 
-    /// What it has in common with a file, from the beginning on: compared once as long as neither is changed.
-    fn compared(&mut self, other: &OpenFile) -> Option<SharedBytes> {
-        let length = |file: &OpenFile| file.stamp().map(|stamp| stamp.length);
-        let (length, others_length) = (length(&self.file)?, length(other)?);
-        let (own, others) = (self.file.trail.file(), other.trail.file());
-        // One that has been written anew is read first.
-        let seen = other.trail.seen().filter(|seen| seen.length() > 0)?;
-        if !seen.stands(others).ok()? {
-            return None;
-        }
+    /// What it has in common with a file, from the beginning on: compared once as long as neither is changed. One that has
+    /// been written anew is read first.
+    fn compared(&mut self, other: &mut OpenFile) -> Option<SharedBytes> {
+        let (stamp, others_stamp) = (self.file.stamp()?, other.stamp()?);
         let is_same = |known: &&SharedBytes| {
-            (known.of, known.length, known.others_length) == (other.id, length, others_length)
+            (known.of, known.stamp, known.others_stamp) == (other.id, stamp, others_stamp)
         };
         if let Some(known) = self.shared.iter().find(is_same) {
             return Some(*known);
         }
+        other.trail.verify().ok()?;
+        let seen = other.trail.seen().filter(|seen| seen.length() > 0)?;
+        if other.trail.is_broken() {
+            return None;
+        }
+        let (own, others) = (self.file.trail.file(), other.trail.file());
         let shared = alike(others, own, seen.kept(own).ok()?).ok()?;
         self.shared.retain(|known| known.of != other.id);
-        self.shared.push(SharedBytes { of: other.id, length, others_length, shared });
+        self.shared.push(SharedBytes { of: other.id, stamp, others_stamp, shared });
         self.shared.last().copied()
     }
 }
 
-/// The files, of those that are being read, that begin as another one does, unless a file goes on in their place. One
-/// that is gone may have been written anew before.
+/// Those that are being read and begin as another one does. One that is gone may have been written anew before.
 fn alike_of<'a>(
     source: &'a Source,
     read: &'a [OpenFile],
     head: &'a [u8],
 ) -> impl Iterator<Item = &'a OpenFile> {
-    let is_like = |other: &[u8]| begin_alike(other, head, header_lines(source));
-    let is_now_like = move |other: &OpenFile| {
+    read.iter().filter(move |other| is_alike(source, other, head))
+}
+
+/// Whether a file that is being read, unless another one goes on in its place, begins as another one does.
+fn is_alike(source: &Source, other: &OpenFile, head: &[u8]) -> bool {
+    let Some(seen) = other.trail.seen().filter(|_| other.succeeded.is_none()) else { return false };
+    let begins = |other: &[u8]| begin_alike(other, head, header_lines(source));
+    let begins_now = || {
         let mut now = vec![0; HEAD];
         let length = read_at(other.trail.file(), &mut now, 0).unwrap_or(0);
-        is_like(&now[..length])
+        begins(&now[..length])
     };
-    read.iter().filter(move |other| {
-        let seen = other.trail.seen().filter(|_| other.succeeded.is_none());
-        seen.is_some_and(|seen| is_like(seen.head()) || other.gone.is_some() && is_now_like(other))
-    })
+    begins(seen.head()) || other.gone.is_some() && begins_now()
+}
+
+/// Whether one whose place another one may have taken has been written anew, and is to be read first.
+fn is_one_broken(source: &Source, read: &[OpenFile], head: &[u8]) -> bool {
+    let mut gone = alike_of(source, read, head).filter(|other| other.gone.is_some());
+    gone.any(|other| other.trail.is_broken())
 }
 
 /// Whether a file that is read next begins as another one does.

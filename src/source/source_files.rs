@@ -281,7 +281,7 @@ impl SourceFiles {
         if found.unreadable.is_empty() {
             for id in self.suspects.gone(|id| present.contains_key(&id)) {
                 let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
-                match self.suspects.look_gone(source, id, &self.open, ahead) {
+                match self.suspects.look_gone(source, id, &mut self.open, ahead) {
                     Suspicion::Replaces(file, of, shared) => {
                         self.replace(source, *file, of, shared);
                     }
@@ -309,7 +309,7 @@ impl SourceFiles {
         let mut held = None;
         if aside.is_none() {
             let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
-            match self.suspects.look(source, found, &self.open, ahead, self.patience) {
+            match self.suspects.look(source, found, &mut self.open, ahead, self.patience) {
                 Suspicion::Waits => return,
                 Suspicion::ByItself(file) => held = file.map(|file| *file),
                 Suspicion::Replaces(file, of, shared) => {

@@ -223,8 +223,8 @@ impl Trail {
         Ok((kept, (!stands).then_some((bytes, line)), seen))
     }
 
-    /// Compares all that was read.
-    fn verify(&mut self) -> io::Result<()> {
+    /// Compares all that was read: it is broken if that does not stand.
+    pub fn verify(&mut self) -> io::Result<()> {
         if let Some(seen) = &self.seen {
             self.broken |= !seen.is_whole(&self.file)?;
             self.verified = self.at;

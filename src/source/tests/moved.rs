@@ -110,3 +110,27 @@ fn each_of_many_replacements_goes_on_behind_the_last_one() {
     expected.sort_unstable();
     assert_eq!(ids, expected);
 }
+
+/// What was read of a file does not stand in it any more when another one takes its place: it is read anew first, and
+/// what takes the place of the other one goes on behind that, and not behind it.
+#[test]
+fn a_file_that_is_edited_replaced_and_moved_to_another_file_system_is_read_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (log, beside) = (folder.path().join("a.log"), folder.path().join("beside"));
+    let long = |id: &str| row(&format!("{id}-{}", "x".repeat(3_000)));
+    append(&log, &["1", "2", "3"].map(long).concat());
+    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    reading.look();
+    let read = std::fs::read_to_string(&log).unwrap().replace("2-x", "4-x");
+    std::fs::write(&log, &read).unwrap();
+    std::fs::write(&beside, read + &row("5")).unwrap();
+    std::fs::rename(&beside, &log).unwrap();
+    let open = std::fs::OpenOptions::new().append(true).open(&log).unwrap();
+    reading.look();
+    std::fs::copy(&log, folder.path().join("b.log")).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    std::io::Write::write_all(&mut &open, b"{\"id\":").unwrap();
+    reading.look();
+    let ids: Vec<&str> = reading.ids().into_iter().map(|id| &id[..1]).collect();
+    assert_eq!(ids, ["1", "2", "3", "4", "3", "5"]);
+}
