@@ -347,6 +347,11 @@ fn held_by(file: &OpenFile, seen: &Seen) -> u64 {
     seen.held_by(file.trail.file()).unwrap_or(0)
 }
 
+/// Whether a row was read of a file, and not only what comes before the first one, or a part of it.
+pub(super) fn has_row(source: &Source, seen: &Seen) -> bool {
+    seen.lines(seen.length()) > header_lines(source)
+}
+
 /// Lines with which files of a source begin that are no copies of each other: a header.
 fn header_lines(source: &Source) -> usize {
     usize::from(source.format == Format::Csv && source.text.columns.is_none())

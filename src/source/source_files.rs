@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::copies::{Suspects, Suspicion, tell_copy, tell_replaced};
+use super::copies::{Suspects, Suspicion, has_row, tell_copy, tell_replaced};
 use super::file::OpenFile;
 use super::left_files::LeftFile;
 use super::outlet::SourceOptions;
@@ -373,6 +373,10 @@ impl SourceFiles {
         let new = found.iter().filter(|found| !known.contains(&found.id));
         let copy = self.suspects.longest_copy(source, new, seen, &others, kept);
         let Some((held, found, opened)) = copy else { return false };
+        // Of less than a row nothing was read that the copy could repeat, and it may be any other file's as well.
+        if !has_row(source, seen) {
+            return held == seen.length();
+        }
         let Some(mut file) = opened.or_else(|| self.suspects.take(found.id)) else { return false };
         tell_copy(source, &file, held, seen.length());
         file.part = new_part(&mut self.next_part);

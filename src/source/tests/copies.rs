@@ -137,3 +137,21 @@ fn a_copy_is_one_of_that_of_which_it_holds_most() {
     reading.look();
     assert_eq!(reading.ids(), ["2", "3"]);
 }
+
+/// Less than a row of a file that is emptied may be the beginning of any other one.
+#[test]
+fn what_takes_a_file_s_place_is_no_copy_of_one_of_which_no_row_was_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (half, log) = (folder.path().join("a.log"), folder.path().join("b.log"));
+    let beside = folder.path().join("beside");
+    std::fs::write(&half, "{").unwrap();
+    std::fs::write(&log, row("1")).unwrap();
+    let mut reading = Reading::start(folder.path(), "json", FOREVER);
+    reading.look();
+    std::fs::write(&half, "").unwrap();
+    std::fs::write(&log, row("2") + &row("3")).unwrap();
+    std::fs::copy(&log, &beside).unwrap();
+    std::fs::rename(&beside, &log).unwrap();
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "2", "3"]);
+}
