@@ -2,7 +2,8 @@
 //!
 //! 1. The leader opens a tick and names it to all workers; no other is opened before all have answered.
 //! 2. A worker on which the tick has been applied splits its process in two (`fork`). The child has the worker's
-//!    memory as it was just then, writes what operators keep, and ends. The worker answers at once.
+//!    memory as it was just then, writes what operators keep, and ends. The worker answers at once. Where ticks take so
+//!    long that nobody waits for one, and where none follows, the worker writes it itself, which costs a fraction of that.
 //! 3. When all children of a process have ended well, and the tick is durable and committed everywhere, the process
 //!    says that its part is there.
 //!
@@ -19,6 +20,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use serde::{Deserialize, Serialize};
 
 use crate::fault;
 use crate::priority;
@@ -35,6 +37,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// … and what writes it takes no more than about one part of so many of a worker's time. With what the copies of changed
 /// pages take beside it, that is about three times as much.
 const SHARE: u32 = 60;
+/// Where ticks take longer than this, rows are brought in as fast as they can be: then a pause costs less than that every
+/// page which is changed meanwhile is copied first, which are nearly all.
+const LONG_TICK: Duration = Duration::from_secs(1);
 /// How often it is looked whether all of a tick is durable and committed.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -70,11 +75,60 @@ impl Pace {
     }
 }
 
+/// Who writes what a worker keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WrittenBy {
+    /// A child of its process, beside the ticks that follow.
+    Child,
+    /// The worker, before it goes on.
+    Worker,
+}
+
+impl WrittenBy {
+    /// Where ticks took so long of late.
+    pub fn after(tick: Duration) -> Self {
+        if tick >= LONG_TICK { WrittenBy::Worker } else { WrittenBy::Child }
+    }
+}
+
 /// A worker's part that is being written.
 struct SavedPart {
     of: CheckpointOf,
     path: PathBuf,
-    child: Child,
+    writing: Writing,
+}
+
+/// A part that is being written, or was: then how long that took.
+enum Writing {
+    #[cfg(unix)]
+    Child(Child),
+    Over(io::Result<Duration>),
+}
+
+impl Writing {
+    #[cfg(unix)]
+    fn by_child(path: &Path, savers: &Savers) -> io::Result<Self> {
+        Child::write(path, savers).map(Writing::Child)
+    }
+
+    #[cfg(not(unix))]
+    fn by_child(path: &Path, savers: &Savers) -> io::Result<Self> {
+        Ok(Writing::by_worker(path, savers))
+    }
+
+    fn by_worker(path: &Path, savers: &Savers) -> Self {
+        let began = Instant::now();
+        Writing::Over(checkpoint::write(path, savers, || true).map(|()| began.elapsed()))
+    }
+
+    /// Waits for its end; how much of a processor's time it took.
+    fn wait(self) -> io::Result<Duration> {
+        match self {
+            #[cfg(unix)]
+            Writing::Child(child) => child.wait(),
+            Writing::Over(took) => took,
+        }
+    }
 }
 
 /// What a process's workers give their parts to.
@@ -114,19 +168,23 @@ impl CheckpointWriter {
     }
 
     /// Saves what a worker's operators keep at the end of a tick.
-    pub fn save(&self, of: CheckpointOf, worker: usize, savers: &Savers) {
+    pub fn save(&self, of: CheckpointOf, by: WrittenBy, worker: usize, savers: &Savers) {
         let began = Instant::now();
+        let write = |path: &Path| match by {
+            WrittenBy::Child => Writing::by_child(path, savers),
+            WrittenBy::Worker => Ok(Writing::by_worker(path, savers)),
+        };
         let saved = checkpoint::prepare(&self.folder, of.tick, self.run, worker)
-            .and_then(|path| Ok((Child::write(&path, savers)?, path)));
+            .and_then(|path| Ok((write(&path)?, path)));
         match saved {
             // Nobody is there any more who would complete it.
-            Ok((child, path)) => {
+            Ok((writing, path)) => {
                 tracing::debug!(
                     "a checkpoint of tick {} begins, after {:?}",
                     of.tick,
                     began.elapsed()
                 );
-                drop(self.parts.send(SavedPart { of, path, child }));
+                drop(self.parts.send(SavedPart { of, path, writing }));
             }
             Err(error) => tracing::warn!("there is no checkpoint of this moment: {error}"),
         }
@@ -168,7 +226,7 @@ impl Completing {
                 self.complete(parts);
             } else if is_ending && came.is_err() {
                 for (tick, parts) in waiting {
-                    parts.into_iter().for_each(|part| drop(part.child.wait()));
+                    parts.into_iter().for_each(|part| drop(part.writing.wait()));
                     checkpoint::discard(&self.folder, tick);
                 }
                 return;
@@ -180,8 +238,8 @@ impl Completing {
         let of = parts[0].of.clone();
         let (mut files, mut failed) = (Vec::new(), None);
         let mut most = Duration::ZERO;
-        for SavedPart { path, child, .. } in parts {
-            match child.wait() {
+        for SavedPart { path, writing, .. } in parts {
+            match writing.wait() {
                 Ok(took) => most = most.max(took),
                 Err(error) => failed = Some(error),
             }
@@ -205,8 +263,8 @@ impl Completing {
 }
 
 /// A process that writes what a worker kept when it was begun.
+#[cfg(unix)]
 struct Child {
-    #[cfg(unix)]
     id: libc::pid_t,
 }
 
@@ -278,17 +336,5 @@ unsafe fn apart() {
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
             libc::signal(signal, libc::SIG_DFL);
         }
-    }
-}
-
-#[cfg(not(unix))]
-impl Child {
-    /// Here the worker waits.
-    fn write(path: &Path, savers: &Savers) -> io::Result<Self> {
-        checkpoint::write(path, savers, || true).map(|()| Child {})
-    }
-
-    fn wait(self) -> io::Result<Duration> {
-        Ok(Duration::ZERO)
     }
 }

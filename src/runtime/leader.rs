@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::Pace;
+use super::checkpoint::{Pace, WrittenBy};
 use super::dataflow::Dataflow;
 use super::giving_way::GivingWay;
 use super::live::SharedLive;
@@ -11,7 +11,7 @@ use super::open_ticks::OpenTicks;
 use super::process::Process;
 use super::replay::ReplayLead;
 use super::report::WorkerReport;
-use super::requests::{Request, Requests};
+use super::requests::{CheckpointWanted, Request, Requests};
 use crate::console::{counted, grouped};
 use crate::fault;
 use crate::store::StoreError;
@@ -196,7 +196,12 @@ impl Leader {
         if is_due {
             pace.saved(rows);
             (self.unsaved, self.saved) = (self.peers, self.last);
-            self.announced = Some(Request::Checkpoint(self.last, self.reading));
+            let by = match is_last {
+                true => WrittenBy::Worker,
+                false => WrittenBy::after(self.open.last_took()),
+            };
+            let (tick, at) = (self.last, self.reading);
+            self.announced = Some(Request::Checkpoint(CheckpointWanted { tick, at, by }));
         }
         is_due
     }

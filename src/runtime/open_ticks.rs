@@ -13,7 +13,10 @@ const SLOW: Duration = Duration::from_millis(100);
 
 /// The ticks whose records are not all acknowledged, in order.
 #[derive(Default)]
-pub struct OpenTicks(VecDeque<TickUnderWay>);
+pub struct OpenTicks {
+    under_way: VecDeque<TickUnderWay>,
+    last_took: Duration,
+}
 
 struct TickUnderWay {
     tick: Tick,
@@ -26,7 +29,7 @@ struct TickUnderWay {
 
 impl OpenTicks {
     pub fn open(&mut self, tick: Tick) {
-        self.0.push_back(TickUnderWay {
+        self.under_way.push_back(TickUnderWay {
             tick,
             opened: Instant::now(),
             handed: None,
@@ -36,24 +39,30 @@ impl OpenTicks {
 
     /// How many are not handed over.
     pub fn not_handed(&self) -> usize {
-        self.0.iter().filter(|of| of.handed.is_none()).count()
+        self.under_way.iter().filter(|of| of.handed.is_none()).count()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.under_way.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.under_way.is_empty()
+    }
+
+    /// How long the last tick that was handed over took until then; none while stored rows are read back.
+    pub fn last_took(&self) -> Duration {
+        self.last_took
     }
 
     /// Looks which have come how far. Those that read stored rows back are no measure of others.
     pub fn follow(&mut self, dataflow: &Dataflow, live: &Live, are_measured: bool) {
         let stored = dataflow.durable.as_ref();
-        for of in &mut self.0 {
+        for of in &mut self.under_way {
             let took = of.opened.elapsed();
             if of.handed.is_none() && !dataflow.handed.less_equal(&of.tick) {
                 of.handed = Some(took);
+                self.last_took = if are_measured { took } else { Duration::ZERO };
             }
             if of.durable.is_none() && stored.is_none_or(|stored| !stored.less_equal(&of.tick)) {
                 of.durable = Some(took);
@@ -61,7 +70,7 @@ impl OpenTicks {
         }
         let is_complete = |of: &mut TickUnderWay| !dataflow.complete.less_equal(&of.tick);
         while let Some(TickUnderWay { tick, opened, handed, durable }) =
-            self.0.pop_front_if(is_complete)
+            self.under_way.pop_front_if(is_complete)
         {
             let took = opened.elapsed();
             let (handed, durable) = (handed.unwrap_or(took), durable.unwrap_or(took));

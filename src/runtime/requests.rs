@@ -14,11 +14,20 @@ use timely::dataflow::operators::vec::{Broadcast, Filter, Map};
 use timely::dataflow::operators::{Concat, Exchange, Input, Inspect};
 use timely::worker::Worker;
 
+use super::checkpoint::WrittenBy;
 use super::report::WorkerReport;
 use super::share::ProcessShare;
 use super::stop::StopCause;
 use crate::sink::DifferencePart;
 use crate::time::{Micros, Tick};
+
+/// That what operators keep at the end of this tick is to be saved, when the clock read this.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct CheckpointWanted {
+    pub tick: Tick,
+    pub at: Micros,
+    pub by: WrittenBy,
+}
 
 /// What a worker sends to the leader.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,8 +36,8 @@ pub enum Request {
     Tick,
     /// Stored rows are loaded by this worker up to this tick.
     Loaded(usize, Tick),
-    /// The leader says that what operators keep at the end of this tick is to be saved; with the clock's reading then.
-    Checkpoint(Tick, Micros),
+    /// The leader says that what operators keep at the end of a tick is to be saved.
+    Checkpoint(CheckpointWanted),
     /// A worker has done so.
     Saved,
     /// The leader says that before this tick all outputs have committed what they were told.
@@ -57,7 +66,7 @@ pub struct Requests {
     /// On every worker, whether some worker was cut short.
     cut: Rc<Cell<bool>>,
     /// On every worker, the tick at whose end a checkpoint is wanted, until it is taken.
-    checkpoint: Rc<Cell<Option<(Tick, Micros)>>>,
+    checkpoint: Rc<Cell<Option<CheckpointWanted>>>,
     /// On every worker, before which tick outputs have committed everything, as far as the leader has said.
     settled: Rc<Cell<Tick>>,
     pub silent: Handle<Tick>,
@@ -85,7 +94,7 @@ impl Requests {
             let stops = requests.clone().filter(for_all).broadcast();
             let stops = stops.inspect(move |request| match request {
                 Request::Stop(cause) => stopped.set(stopped.get().or(Some(*cause))),
-                Request::Checkpoint(tick, at) => wanted.set(Some((*tick, *at))),
+                Request::Checkpoint(of) => wanted.set(Some(*of)),
                 Request::Settled(tick) => settles.set(settles.get().max(*tick)),
                 _ => cut.set(true),
             });
@@ -103,9 +112,9 @@ impl Requests {
         self.stopped.get()
     }
 
-    /// The tick, with the clock's reading, at whose end a checkpoint is wanted, once it is one before this.
-    pub fn checkpoint(&self, handed_before: Tick) -> Option<(Tick, Micros)> {
-        let wanted = self.checkpoint.get().filter(|(tick, _)| *tick < handed_before)?;
+    /// The checkpoint that is wanted, once its tick is one before this.
+    pub fn checkpoint(&self, handed_before: Tick) -> Option<CheckpointWanted> {
+        let wanted = self.checkpoint.get().filter(|wanted| wanted.tick < handed_before)?;
         self.checkpoint.set(None);
         Some(wanted)
     }

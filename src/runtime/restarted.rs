@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Barrier};
 
 use super::Clock;
+use super::checkpoint::WrittenBy;
 use super::dataflow::{Beside, Dataflow};
 use super::durable::{ProcessStore, StorePlace};
 use super::replay::Replay;
@@ -121,7 +122,8 @@ pub fn restarted(
             if checkpoints.contains(&((tick - first) as usize)) {
                 barrier.wait();
                 let of = store.checkpoints.of(tick, *reading);
-                store.checkpoints.save(of, index, &dataflow.savers);
+                let by = if tick % 2 == 0 { WrittenBy::Child } else { WrittenBy::Worker };
+                store.checkpoints.save(of, by, index, &dataflow.savers);
             }
         }
     });

@@ -151,8 +151,9 @@ pub fn work(worker: &mut Worker, process: &Process) -> Result<Worked, String> {
             durable: process.store.is_some().then_some(kept),
         });
         dataflow.inbox.borrow_mut().take_kept(kept).for_each(Ticket::used);
-        if let (Some((tick, at)), Some(store)) = (requests.checkpoint(handed), process.stored()) {
-            store.checkpoints.save(store.checkpoints.of(tick, at), index, &dataflow.savers);
+        if let (Some(wanted), Some(store)) = (requests.checkpoint(handed), process.stored()) {
+            let of = store.checkpoints.of(wanted.tick, wanted.at);
+            store.checkpoints.save(of, wanted.by, index, &dataflow.savers);
             requests.send(Request::Saved);
         }
         if process.is_served && committable > told_before {

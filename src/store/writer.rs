@@ -27,8 +27,9 @@ use crate::source::Reached;
 use crate::time::{Micros, Tick};
 use crate::wait::Retry;
 
-/// A log is closed when it has so many bytes, or what it has is so old: then it becomes columnar files.
-const LARGE: u64 = 64 << 20;
+/// A log is closed when it has so many bytes, or what it has is so old: then it becomes columnar files. Those of a log that is
+/// full are too large to be merged: where rows come as fast as they can be taken, each is made columnar once.
+const LARGE: u64 = 256 << 20;
 const OLD: Duration = Duration::from_secs(60);
 
 /// Between two tries at what a disk refused, at first and at most.
