@@ -11,9 +11,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// mimalloc's `mi_option_purge_delay`, which its binding does not name.
 const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 
-/// For how long freed memory is kept from the system, in milliseconds: ticks come every few, and each
-/// needs again what the one before freed. `MIMALLOC_PURGE_DELAY` takes precedence.
-const KEPT: std::ffi::c_long = 1_000;
+/// For how long freed memory is kept from the system, in milliseconds: each tick needs again what the one before freed, and
+/// those of many rows take seconds. `MIMALLOC_PURGE_DELAY` takes precedence.
+const KEPT: std::ffi::c_long = 10_000;
 
 fn main() -> ExitCode {
     // SAFETY: no other thread has been started that could read or set options.

@@ -59,7 +59,7 @@ impl Joins {
     /// Decides for all links of a tick whose ends are not in one cluster.
     pub fn decide(&mut self, batch: impl IntoIterator<Item = Found>, orders: &mut Batch<Order>) {
         let mut sets = Sets::default();
-        let joined: Vec<(usize, LinkChange)> = batch
+        let joined: Batch<(usize, LinkChange)> = batch
             .into_iter()
             .map(|Found { change, one, other }| {
                 let one = sets.part(change.one.hash, one);
@@ -68,8 +68,8 @@ impl Joins {
             })
             .collect();
         let mut stays: HashMap<usize, Cluster> = HashMap::new();
-        for (index, part) in sets.parts.clone().into_iter().enumerate() {
-            let root = sets.root(index);
+        for index in 0..sets.parts.len() {
+            let (part, root) = (sets.parts[index], sets.root(index));
             let to = *stays.entry(root).or_insert_with(|| match sets.greatest[root] {
                 Some(place) => place.cluster,
                 None => {

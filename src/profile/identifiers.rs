@@ -107,6 +107,10 @@ impl Identifiers {
             index
         });
         let aggregate_state = &mut aggregate_states[index].1;
+        if !self.telling.are_changes() {
+            aggregate_state.add(aggregate, kept, &self.texts.shared(value), time, diff as i64);
+            return;
+        }
         if let Some(sum) = aggregate_state.sum() {
             self.changed.add(*number, sum, value, diff);
         } else if kept.travels().is_none() {
@@ -130,7 +134,8 @@ impl Identifiers {
 
     /// Notes what led in an aggregate, before the tick's first change of it.
     fn note_led(&mut self, identifier: &IdentifierState, number: u16) {
-        if !self.changed.led.iter().any(|(noted, _)| *noted == number) {
+        if self.telling.are_changes() && !self.changed.led.iter().any(|(noted, _)| *noted == number)
+        {
             self.changed.led.push((number, self.led(identifier, number)));
         }
     }
@@ -303,7 +308,7 @@ impl Keyed for Identifiers {
 
     /// Whose it was told to be.
     fn face(&self, key: &IdentifierHash, identifier: &IdentifierState) -> Option<Ownership> {
-        identifier.whose(*key).filter(|_| self.telling == IdentifiersTold::Changes)
+        identifier.whose(*key).filter(|_| self.telling.are_changes())
     }
 
     fn apply(

@@ -33,6 +33,11 @@ impl IdentifiersTold {
         *self
     }
 
+    /// Whether what changes is told: else nobody has to know what was there before.
+    pub fn are_changes(self) -> bool {
+        self == IdentifiersTold::Changes
+    }
+
     /// Whether anything is told.
     pub fn is_any(self) -> bool {
         !matches!(self, IdentifiersTold::NothingBefore(_))

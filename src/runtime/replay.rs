@@ -22,8 +22,10 @@ use crate::time::{Micros, Tick};
 /// stored, in bytes. The larger a step, the fewer times what many rows concern is looked at.
 const LOADED: usize = 1 << 20;
 const LOADED_BYTES: u64 = 112 << 20;
-/// The same rows of ticks of which nothing is told: they are only added up, so that smaller steps cost no more.
+/// The same rows of ticks of which nothing is told, which are only added up: as many as a part of those that were taken, and
+/// at least these. Then what is known is visited in the order in which it lies in memory, with few gaps, however much it is.
 const LOADED_UNTOLD: usize = 1 << 17;
+const UNTOLD_PART: usize = 8;
 
 /// One worker's share of the history.
 pub struct Replay {
@@ -39,8 +41,9 @@ pub struct Replay {
     /// Nothing is told of the ticks before this one.
     told_from: Tick,
     loaded: Option<Tick>,
-    /// The last tick whose rows were taken.
+    /// The last tick whose rows were taken, and how many there have been.
     taken: Tick,
+    rows: usize,
 }
 
 impl Replay {
@@ -77,6 +80,7 @@ impl Replay {
             told_from: 0,
             loaded: None,
             taken: after,
+            rows: 0,
         })
     }
 
@@ -100,7 +104,10 @@ impl Replay {
         let is_enough = |replay: &Replay| {
             replay.loaded.is_some_and(|loaded| {
                 let is_untold = loaded < replay.told_from;
-                let together = if is_untold { LOADED_UNTOLD } else { replay.together };
+                let together = match is_untold {
+                    true => LOADED_UNTOLD.max(replay.rows / UNTOLD_PART).min(replay.together),
+                    false => replay.together,
+                };
                 let is_much =
                     replay.history.loaded() >= together || replay.history.held() >= LOADED_BYTES;
                 loaded >= replay.until || (loaded > replay.taken && is_much)
@@ -151,7 +158,9 @@ impl Replay {
                     reached: None,
                 };
                 // None of them is too far ahead: that was looked at when it came.
-                decoded.push((source, self.decoders[source].decode(&chunk, Micros::MAX)));
+                let of_part = self.decoders[source].decode(&chunk, Micros::MAX);
+                self.rows += of_part.rows.len();
+                decoded.push((source, of_part));
             }
         }
         for reject in self.history.take_rejects(tick) {
