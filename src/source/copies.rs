@@ -95,9 +95,9 @@ impl Suspects {
             (suspect.length, suspect.grew) = (length, now);
         }
         let head = suspect.file.trail.peek(HEAD).unwrap_or_default();
-        let is_like =
-            alike_of(source, read, &head).next().is_some() || is_like_next(source, ahead, &head);
-        let waits = match is_like {
+        // It may have taken the place of one that is read first.
+        let is_like_next = is_like_next(source, ahead, &head);
+        let waits = match is_like_next || alike_of(source, read, &head).next().is_some() {
             true => {
                 let since = *suspect.since.get_or_insert(now);
                 now.duration_since(suspect.grew) < patience.copied
@@ -106,7 +106,7 @@ impl Suspects {
             false => head.is_empty(),
         };
         let replaced = suspect.replaced(source, read, &head, (is_met_again, !waits));
-        let waits = waits || is_one_broken(source, read, &head);
+        let waits = waits || is_like_next || is_one_broken(source, read, &head);
         let has_rival = replaced.is_some_and(|replaced| self.has_rival(read, replaced));
         if let Some(of) = replaced.filter(|_| !has_rival) {
             return Suspicion::Replaces(Box::new(suspect.file), of.id, of.shared);
@@ -326,6 +326,15 @@ pub(super) fn tell_replaced(source: &Source, file: &OpenFile, replaced: &OpenFil
              were read of it: it is read on behind these"
         ),
     }
+}
+
+/// Says that a file that does not grow was read under another name.
+pub(super) fn tell_moved(source: &Source, file: &OpenFile) {
+    tracing::info!(
+        "source {}: '{}' holds what one did that is gone, and that was read: it was moved",
+        source.name,
+        file.path.display()
+    );
 }
 
 /// Says that a file is taken for the copy of one that has begun anew.

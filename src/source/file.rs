@@ -165,9 +165,14 @@ impl OpenFile {
         }
     }
 
-    /// Whether it is what was left, read as a whole.
-    pub fn is_whole(&self, left: &Left) -> bool {
-        left.is_whole_in(self.trail.file())
+    /// Whether nothing is known of what is in it, by this run or another one.
+    pub fn is_new(&self) -> bool {
+        matches!(self.rows, FileRows::Unbegun) && self.known.is_none() && self.passing.is_none()
+    }
+
+    /// Whether it was begun, and does not grow.
+    pub fn does_not_grow(&self) -> bool {
+        matches!(self.rows, FileRows::Columns(_)) || self.is_unfolded()
     }
 
     pub fn stamp(&self) -> Option<Stamp> {
@@ -188,8 +193,8 @@ impl OpenFile {
             Err(why) if !self.follows => Err(why),
             Err(why) => {
                 // One that does not grow and could be begun has its end already.
-                let is_whole = matches!(self.rows, FileRows::Columns(_)) || self.is_unfolded();
-                let has_ended = self.end == TextEnd::Final || self.gone.is_some() || is_whole;
+                let has_ended =
+                    self.end == TextEnd::Final || self.gone.is_some() || self.does_not_grow();
                 let stamp = self.stamp();
                 Ok(self.unready.wait(why, stamp, has_ended, patience))
             }

@@ -5,6 +5,7 @@
 //! not exist is told before anything starts.
 
 mod ahead;
+mod aside;
 mod begin;
 pub mod brokers;
 pub mod client;

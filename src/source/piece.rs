@@ -71,6 +71,13 @@ impl Left {
         Print::of_whole(file).is_ok_and(|now| now == *before)
             && content.is_none_or(|content| content.is_in(file, true).is_ok_and(|is_in| is_in))
     }
+
+    /// Whether another file is known to hold the same.
+    pub fn is_copied_in(&self, file: &File) -> bool {
+        let Left::Whole(before, Some(content)) = self else { return false };
+        Print::of_whole(file).is_ok_and(|now| now == *before)
+            && content.is_in(file, false).is_ok_and(|is_in| is_in)
+    }
 }
 
 /// What does not stand in a file any more, which may stand in a copy of it.

@@ -6,21 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::copies::{Suspects, Suspicion, has_row, tell_copy, tell_replaced};
+use super::aside::{Aside, AsideFiles, WholeFile};
+use super::copies::{Suspects, Suspicion, has_row, tell_copy, tell_moved, tell_replaced};
 use super::file::OpenFile;
 use super::left_files::LeftFile;
 use super::outlet::SourceOptions;
-use super::paths::{FoundFile, PathPattern, Stamp, Walk, walk};
+use super::paths::{FoundFile, PathPattern, Walk, walk};
 use super::piece::{Left, Lost, Patience, Piece};
 use super::positions::{FilePosition, SourcePositions};
 use super::recognized::{FoundCounts, known_as, recognize};
 use super::seen::Seen;
 use super::text::TextEnd;
-use super::waiting_file::{LeftBehind, WaitingFile};
-use super::{Chunk, Payload, Reached, SourceError, Unread};
+use super::unready::unread;
+use super::waiting_file::{LeftBehind, WaitingFile, new_part};
+use super::{Chunk, Reached, SourceError, Unread};
 use crate::place::FileId;
 use crate::plan::{Format, Source};
-use crate::time::wall_clock;
 
 pub(super) struct SourceFiles {
     pub source: usize,
@@ -43,18 +44,11 @@ pub(super) struct SourceFiles {
     /// Which of them is read next.
     turn: usize,
     /// Files of which nothing more is expected.
-    aside: HashMap<FileId, Aside>,
+    aside: AsideFiles,
     /// New files that may be copies of others.
     suspects: Suspects,
     /// Folders of which it was said that they can't be looked into.
     complained: HashSet<PathBuf>,
-}
-
-/// A file that was read, or rejected.
-struct Aside {
-    part: u32,
-    stamp: Option<Stamp>,
-    left: Left,
 }
 
 /// Files that are held open before their turn comes: more would take too many of a process's handles.
@@ -71,7 +65,7 @@ impl SourceFiles {
     ) -> Self {
         let first = walk(&patterns);
         let (mut ahead, mut known_anew) = (VecDeque::new(), Vec::new());
-        let (mut aside, mut counts) = (HashMap::new(), FoundCounts::default());
+        let (mut aside, mut counts) = (AsideFiles::default(), FoundCounts::default());
         let none = SourcePositions::default();
         let before = options.positions.of(&of.name).unwrap_or(&none);
         let columnar = of.format == Format::Parquet;
@@ -114,7 +108,7 @@ impl SourceFiles {
             let is_done = left == Some(0) && (!options.follow || is_whole);
             if is_own && is_done {
                 let left = known.map_or(Left::Nothing, |known| Left::of(&known.file));
-                aside.insert(*id, Aside { part, stamp: Some(*stamp), left });
+                aside.put(*id, Aside::new(part, Some(*stamp), left));
             } else if is_own {
                 let (path, id) = (path.clone(), *id);
                 ahead.push_back(match held {
@@ -170,7 +164,13 @@ impl SourceFiles {
             while self.turn < self.open.len() {
                 let file = &mut self.open[self.turn];
                 let (part, origin) = (file.part, Arc::clone(&file.origin));
-                let (payload, span) = match file.next(source, self.patience)? {
+                let is_new = file.is_new();
+                let piece = file.next(source, self.patience)?;
+                if is_new && self.was_read(source, &piece) {
+                    continue;
+                }
+                let file = &mut self.open[self.turn];
+                let (payload, span) = match piece {
                     Piece::Rows(payload, span) => {
                         // It still grows.
                         file.gone = file.gone.map(|_| Instant::now());
@@ -200,9 +200,8 @@ impl SourceFiles {
                         (unread(why), None)
                     }
                 };
-                let reached =
-                    span.map(|span| Reached { source: Arc::clone(&self.name), part, span });
-                let source = self.source as u16;
+                let (source, name) = (self.source as u16, &self.name);
+                let reached = span.map(|span| Reached { source: Arc::clone(name), part, span });
                 return Ok(Some(Chunk { source, part, origin, payload, reached }));
             }
             let Some(ahead) = self.ahead.pop_front() else {
@@ -231,8 +230,23 @@ impl SourceFiles {
         let file = self.open.remove(self.turn);
         if self.options.follow {
             let (part, id, stamp) = (file.part, file.id, file.stamp());
-            self.aside.insert(id, Aside { part, stamp, left: file.into_left() });
+            self.aside.put(id, Aside::new(part, stamp, file.into_left()));
         }
+    }
+
+    /// Whether the file whose turn it is holds what one did that was read and is gone, or may be about to go: then it is let go.
+    fn was_read(&mut self, source: &Source, piece: &Piece) -> bool {
+        let file = &self.open[self.turn];
+        let is_whole = matches!(piece, Piece::Rows(..)) && file.does_not_grow();
+        let may_be = is_whole && self.options.follow;
+        match may_be.then(|| self.aside.meet(file, self.patience, &self.patterns)) {
+            None | Some(WholeFile::OfItsOwn) => return false,
+            Some(WholeFile::Moved) => tell_moved(source, file),
+            // It is met again.
+            Some(WholeFile::Undecided) => {}
+        }
+        self.open.remove(self.turn);
+        true
     }
 
     /// Opens files whose turn has not come: they may be moved or deleted before.
@@ -270,6 +284,7 @@ impl SourceFiles {
                 }
             }
         }
+        self.aside.look(&present);
         let mut known: HashSet<FileId> = self.open.iter().map(|file| file.id).collect();
         for ahead in &mut self.ahead {
             known.insert(ahead.id);
@@ -301,11 +316,10 @@ impl SourceFiles {
 
     /// A file that is not being read.
     fn meet(&mut self, source: &Source, found: &FoundFile) {
-        let aside = match self.aside.get(&found.id) {
-            Some(aside) if aside.stamp == Some(found.stamp) => return,
-            Some(_) => self.aside.remove(&found.id),
-            None => None,
-        };
+        if self.aside.has(found) {
+            return;
+        }
+        let aside = self.aside.take(found.id);
         let mut held = None;
         if aside.is_none() {
             let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
@@ -318,14 +332,12 @@ impl SourceFiles {
             }
         }
         let part = new_part(&mut self.next_part);
-        if let Some(file) = &mut held {
-            file.part = part;
-        }
+        held.iter_mut().for_each(|file| file.part = part);
         if let Some(Aside { part: before, left, .. }) = aside
             && let Ok(mut file) = OpenFile::new(source, part, &found.path, TextEnd::Open)
         {
-            if file.is_whole(&left) {
-                self.aside.insert(found.id, Aside { part: before, stamp: Some(found.stamp), left });
+            if left.is_whole_in(file.trail.file()) {
+                self.aside.put(found.id, Aside::new(before, Some(found.stamp), left));
                 return;
             }
             held = match &left {
@@ -366,7 +378,7 @@ impl SourceFiles {
         let read = self.open.iter().map(|file| file.id);
         let mut known: HashSet<FileId> =
             read.chain(self.ahead.iter().map(|file| file.id)).collect();
-        known.extend(self.aside.keys());
+        known.extend(self.aside.ids());
         // Many files may hold all of a few bytes: a file is a copy of that of which it holds most.
         let others: Vec<&Seen> = self.open.iter().filter_map(|file| file.trail.seen()).collect();
         let found = walk(&self.patterns).files;
@@ -384,15 +396,4 @@ impl SourceFiles {
         self.read_next(file);
         is_resumed && held == seen.length()
     }
-}
-
-fn unread(unread: Unread) -> Payload {
-    Payload::Unread { unread, arrived: wall_clock() }
-}
-
-/// Behind all that there are.
-fn new_part(next_part: &mut u32) -> u32 {
-    let part = *next_part;
-    *next_part += 1;
-    part
 }

@@ -4,7 +4,13 @@ use std::time::Instant;
 
 use super::paths::Stamp;
 use super::piece::{Patience, Piece};
-use super::{SourceError, Unread};
+use super::{Payload, SourceError, Unread};
+use crate::time::wall_clock;
+
+/// What is told of what is rejected now.
+pub(super) fn unread(unread: Unread) -> Payload {
+    Payload::Unread { unread, arrived: wall_clock() }
+}
 
 /// Why a file can't be read yet, if it can't.
 #[derive(Default)]

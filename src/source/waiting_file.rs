@@ -122,6 +122,13 @@ impl LeftBehind {
     }
 }
 
+/// A part behind all that there are.
+pub(super) fn new_part(next_part: &mut u32) -> u32 {
+    let part = *next_part;
+    *next_part += 1;
+    part
+}
+
 /// The path of a file that may be gone.
 fn resolved(path: &Path) -> PathBuf {
     let folder = path.parent().and_then(|folder| folder.canonicalize().ok());

@@ -125,8 +125,11 @@ impl Reading {
     fn look(&mut self) {
         self.files.look_again(&self.source);
         self.read();
-        // What may be a copy is held back until the next look, at least.
-        if !self.files.is_settled() {
+        // What may be a copy is held back until the next look, at least, and until others are read.
+        for _ in 0..4 {
+            if self.files.is_settled() {
+                return;
+            }
             std::thread::sleep(2 * self.patience.copied);
             self.files.look_again(&self.source);
             self.read();

@@ -134,3 +134,41 @@ fn a_file_that_is_edited_replaced_and_moved_to_another_file_system_is_read_once(
     let ids: Vec<&str> = reading.ids().into_iter().map(|id| &id[..1]).collect();
     assert_eq!(ids, ["1", "2", "3", "4", "3", "5"]);
 }
+
+/// A file that does not grow, which is copied to another file system: its original goes when all of it is there.
+#[test]
+fn a_file_that_does_not_grow_is_read_once_where_it_is_moved_and_its_copy_where_it_stays() {
+    let compressed = |rows: &str| {
+        let mut bytes = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut bytes, rows.as_bytes()).expect("room");
+        bytes.finish().expect("room")
+    };
+    let rows = ["1", "2", "3"].map(row).concat();
+    for (format, whole) in [("parquet", super::parquet(3)), ("json", compressed(&rows))] {
+        for (original_goes, looks_between) in [(true, true), (true, false), (false, true)] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let (log, copy) = (folder.path().join("a.log"), folder.path().join("b.log"));
+            std::fs::write(&log, &whole).unwrap();
+            let mut reading = Reading::start(folder.path(), format, super::COPYING);
+            reading.look();
+            std::fs::write(&copy, &whole[..whole.len() / 2]).unwrap();
+            reading.look();
+            std::fs::write(&copy, &whole).unwrap();
+            if looks_between {
+                reading.look();
+            }
+            if original_goes {
+                std::fs::remove_file(&log).unwrap();
+            } else {
+                std::thread::sleep(2 * super::COPYING.copied);
+            }
+            reading.look();
+            let times = if original_goes { 1 } else { 2 };
+            assert_eq!(reading.ids.len(), 3 * times, "{format}, {original_goes}, {looks_between}");
+            // Under its new name it is what was read, and has one for itself again.
+            std::fs::rename(&copy, folder.path().join("c.log")).unwrap();
+            reading.look();
+            assert_eq!(reading.ids.len(), 3 * times, "{format}, {original_goes}, {looks_between}");
+        }
+    }
+}

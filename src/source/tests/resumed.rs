@@ -73,8 +73,8 @@ impl Processes {
         // The others have none to look for.
         self.processes[0].look_again(&self.source);
         let mut held = self.read(most);
-        // What may be a copy is held back until the next look, at least.
-        while !self.processes.iter().all(SourceFiles::is_settled) {
+        // What may be a copy is held back until the next look, at least, and until what it may be one of is read.
+        while held.len() < most && !self.processes.iter().all(SourceFiles::is_settled) {
             std::thread::sleep(2 * FOREVER.copied);
             self.processes[0].look_again(&self.source);
             held.extend(self.read(most - held.len().min(most)));
