@@ -95,38 +95,38 @@ impl WrittenBy {
 struct SavedPart {
     of: CheckpointOf,
     path: PathBuf,
-    writing: Writing,
+    writing: PartWriting,
 }
 
 /// A part that is being written, or was: then how long that took.
-enum Writing {
+enum PartWriting {
     #[cfg(unix)]
     Child(Child),
     Over(io::Result<Duration>),
 }
 
-impl Writing {
+impl PartWriting {
     #[cfg(unix)]
     fn by_child(path: &Path, savers: &Savers) -> io::Result<Self> {
-        Child::write(path, savers).map(Writing::Child)
+        Child::write(path, savers).map(PartWriting::Child)
     }
 
     #[cfg(not(unix))]
     fn by_child(path: &Path, savers: &Savers) -> io::Result<Self> {
-        Ok(Writing::by_worker(path, savers))
+        Ok(PartWriting::by_worker(path, savers))
     }
 
     fn by_worker(path: &Path, savers: &Savers) -> Self {
         let began = Instant::now();
-        Writing::Over(checkpoint::write(path, savers, || true).map(|()| began.elapsed()))
+        PartWriting::Over(checkpoint::write(path, savers, || true).map(|()| began.elapsed()))
     }
 
     /// Waits for its end; how much of a processor's time it took.
     fn wait(self) -> io::Result<Duration> {
         match self {
             #[cfg(unix)]
-            Writing::Child(child) => child.wait(),
-            Writing::Over(took) => took,
+            PartWriting::Child(child) => child.wait(),
+            PartWriting::Over(took) => took,
         }
     }
 }
@@ -171,8 +171,8 @@ impl CheckpointWriter {
     pub fn save(&self, of: CheckpointOf, by: WrittenBy, worker: usize, savers: &Savers) {
         let began = Instant::now();
         let write = |path: &Path| match by {
-            WrittenBy::Child => Writing::by_child(path, savers),
-            WrittenBy::Worker => Ok(Writing::by_worker(path, savers)),
+            WrittenBy::Child => PartWriting::by_child(path, savers),
+            WrittenBy::Worker => Ok(PartWriting::by_worker(path, savers)),
         };
         let saved = checkpoint::prepare(&self.folder, of.tick, self.run, worker)
             .and_then(|path| Ok((write(&path)?, path)));
