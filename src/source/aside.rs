@@ -1,7 +1,7 @@
 //! Files of which nothing more is expected: read to their ends, or rejected.
 //!
 //! One that does not grow (compressed, or columnar) may be moved to another file system: a new file holds the same then, and
-//! the old one goes when all of it is copied. So what a new one holds that holds the same as one that is there waits a
+//! the old one goes when all of it is copied. So a new one that holds the same as one which is there waits a
 //! while: it is that one once the other has gone, and a file of its own if that stays.
 
 use std::collections::HashMap;
