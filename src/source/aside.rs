@@ -57,9 +57,11 @@ impl AsideFiles {
         self.files.remove(&id)
     }
 
-    /// Whether a file is one of them, as it was.
-    pub fn has(&self, found: &FoundFile) -> bool {
+    /// Whether a file is one of them, as it was, or is not to be looked at again yet.
+    pub fn leaves(&self, found: &FoundFile, patience: Patience) -> bool {
+        let waits = |since: &Instant| since.elapsed() < patience.copied;
         self.files.get(&found.id).is_some_and(|aside| aside.stamp == Some(found.stamp))
+            || self.undecided.get(&found.id).is_some_and(waits)
     }
 
     /// Hears which files there are.
@@ -88,15 +90,18 @@ impl AsideFiles {
         let may_be = |aside: &&Aside| {
             aside.stamp.map(|stamp| stamp.length) == length
                 && !is_long_gone(aside)
-                && aside.left.is_copied_in(file.trail.file())
+                && aside.left.is_whole_in(file.trail.file(), false)
         };
         let same = self.files.iter().filter(|(_, aside)| may_be(aside)).map(|(id, _)| *id);
         let same: Vec<FileId> = same.collect();
         if same.is_empty() || patience.copied.is_zero() {
             return WholeFile::OfItsOwn;
         }
-        let there = walk(patterns).files;
-        if let Some(moved) = same.iter().find(|id| there.iter().all(|found| found.id != **id)) {
+        let there = walk(patterns);
+        let is_gone = |id: FileId| {
+            there.unreadable.is_empty() && there.files.iter().all(|found| found.id != id)
+        };
+        if let Some(moved) = same.iter().find(|id| is_gone(**id)) {
             let Aside { part, left, .. } = self.files.remove(moved).expect("just found");
             self.put(file.id, Aside::new(part, file.stamp(), left));
             return WholeFile::Moved;

@@ -65,18 +65,12 @@ impl Left {
         print.map_or(Left::Nothing, |print| Left::Whole(print, content))
     }
 
-    /// Whether the file, which may have changed since, holds what was left of it, read as a whole.
-    pub fn is_whole_in(&self, file: &File) -> bool {
+    /// Whether a file holds what was left of one, read as a whole: the same one, which may have changed since, or another
+    /// one, of which its print alone does not say so.
+    pub fn is_whole_in(&self, file: &File, is_same: bool) -> bool {
         let Left::Whole(before, content) = self else { return false };
-        Print::of_whole(file).is_ok_and(|now| now == *before)
-            && content.is_none_or(|content| content.is_in(file, true).is_ok_and(|is_in| is_in))
-    }
-
-    /// Whether another file is known to hold the same.
-    pub fn is_copied_in(&self, file: &File) -> bool {
-        let Left::Whole(before, Some(content)) = self else { return false };
-        Print::of_whole(file).is_ok_and(|now| now == *before)
-            && content.is_in(file, false).is_ok_and(|is_in| is_in)
+        let holds = |content: FileContent| content.is_in(file, is_same).is_ok_and(|is_in| is_in);
+        Print::of_whole(file).is_ok_and(|now| now == *before) && content.map_or(is_same, holds)
     }
 }
 

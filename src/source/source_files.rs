@@ -284,7 +284,6 @@ impl SourceFiles {
                 }
             }
         }
-        self.aside.look(&present);
         let mut known: HashSet<FileId> = self.open.iter().map(|file| file.id).collect();
         for ahead in &mut self.ahead {
             known.insert(ahead.id);
@@ -294,6 +293,7 @@ impl SourceFiles {
         }
         // First: another one may have taken the place of these.
         if found.unreadable.is_empty() {
+            self.aside.look(&present);
             for id in self.suspects.gone(|id| present.contains_key(&id)) {
                 let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
                 match self.suspects.look_gone(source, id, &mut self.open, ahead) {
@@ -316,7 +316,7 @@ impl SourceFiles {
 
     /// A file that is not being read.
     fn meet(&mut self, source: &Source, found: &FoundFile) {
-        if self.aside.has(found) {
+        if self.aside.leaves(found, self.patience) {
             return;
         }
         let aside = self.aside.take(found.id);
@@ -336,7 +336,7 @@ impl SourceFiles {
         if let Some(Aside { part: before, left, .. }) = aside
             && let Ok(mut file) = OpenFile::new(source, part, &found.path, TextEnd::Open)
         {
-            if left.is_whole_in(file.trail.file()) {
+            if left.is_whole_in(file.trail.file(), true) {
                 self.aside.put(found.id, Aside::new(before, Some(found.stamp), left));
                 return;
             }

@@ -223,10 +223,10 @@ impl Trail {
         Ok((kept, (!stands).then_some((bytes, line)), seen))
     }
 
-    /// Compares all that was read: it is broken if that does not stand.
+    /// Compares all that was read, unless it is known to be broken: it is if that does not stand.
     pub fn verify(&mut self) -> io::Result<()> {
-        if let Some(seen) = &self.seen {
-            self.broken |= !seen.is_whole(&self.file)?;
+        if let Some(seen) = self.seen.as_ref().filter(|_| !self.broken) {
+            self.broken = !seen.is_whole(&self.file)?;
             self.verified = self.at;
         }
         Ok(())

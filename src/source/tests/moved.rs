@@ -159,9 +159,8 @@ fn a_file_that_does_not_grow_is_read_once_where_it_is_moved_and_its_copy_where_i
             }
             if original_goes {
                 std::fs::remove_file(&log).unwrap();
-            } else {
-                std::thread::sleep(2 * super::COPYING.copied);
             }
+            std::thread::sleep(2 * super::COPYING.copied);
             reading.look();
             let times = if original_goes { 1 } else { 2 };
             assert_eq!(reading.ids.len(), 3 * times, "{format}, {original_goes}, {looks_between}");
