@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::copies::has_row_in;
 use super::file::OpenFile;
 use super::paths::{FoundFile, PathPattern, Stamp, walk};
 use super::piece::{Left, Patience};
 use crate::place::FileId;
+use crate::plan::Source;
 
 /// A file that was read, or rejected.
 pub(super) struct Aside {
@@ -23,6 +25,13 @@ pub(super) struct Aside {
 impl Aside {
     pub fn new(part: u32, stamp: Option<Stamp>, left: Left) -> Self {
         Aside { part, stamp, left, gone: None }
+    }
+
+    /// Whether a file that has its inode goes on behind the rows that were read, which stand in it: else it may be any
+    /// other file.
+    pub fn is_resumed_by(&self, source: &Source, file: &mut OpenFile) -> bool {
+        let Left::Text(seen) = &self.left else { return false };
+        has_row_in(source, seen, file.trail.file()) && file.resume(seen, self.part).is_ok()
     }
 }
 

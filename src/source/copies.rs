@@ -9,6 +9,7 @@
 //! read is held back while it grows, and for a while then: by then the original is cut off, or it is a file of its own.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -361,8 +362,13 @@ pub(super) fn has_row(source: &Source, seen: &Seen) -> bool {
     seen.lines(seen.length()) > header_lines(source)
 }
 
+/// Whether a row that was read of a file stands in one.
+pub(super) fn has_row_in(source: &Source, seen: &Seen, file: &File) -> bool {
+    seen.kept(file).is_ok_and(|kept| seen.lines(kept) > header_lines(source))
+}
+
 /// Lines with which files of a source begin that are no copies of each other: a header.
-fn header_lines(source: &Source) -> usize {
+pub(super) fn header_lines(source: &Source) -> usize {
     usize::from(source.format == Format::Csv && source.text.columns.is_none())
 }
 

@@ -7,6 +7,9 @@
 //! has to be the same. What is left is known by what it holds: a file that was moved to another file system, or of which
 //! all that was read lies in its copy, since it has begun anew itself or is gone. A file that lies there as it was has
 //! copies beside it, which are files of their own.
+//!
+//! A part of which no row was read, but a header or nothing, tells no file from another: what such a file was may be
+//! gone, and another one have its inode. So these are looked for last.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -16,12 +19,14 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::copies::header_lines;
 use super::paths::FoundFile;
 use super::positions::{FilePosition, SourcePositions};
-use super::reached::Print;
+use super::reached::{FileOffset, Print};
 use super::{Chunk, Payload, Reached, Span};
 use crate::console::counted;
 use crate::place::FileId;
+use crate::plan::{Format, Source};
 use crate::time::wall_clock;
 
 /// By file, the part that it is and how far that was read; `None` for a new one.
@@ -32,24 +37,28 @@ const FEW: u64 = 2;
 
 /// Looks for files among all parts that are known of a source, unless they are taken, and says which were replaced.
 pub(super) fn recognize(
-    source: &str,
+    source: &Source,
     files: &[FoundFile],
     before: &SourcePositions,
-    columnar: bool,
     taken: &[u32],
 ) -> Recognized {
+    let columnar = source.format == Format::Parquet;
+    let header = header_lines(source) as u64;
+    let source = &*source.name;
     let known = &before.known();
     let mut search = PartSearch::new(files, known, columnar);
     search.free.retain(|part| !taken.contains(part));
+    let has_row = |part: &u32| {
+        let position = &known[part];
+        position.is_whole() || position.read_at_most().row > FileOffset::FIRST.row + header
+    };
+    let (with_rows, without_rows) = search.free.iter().partition(|part| has_row(part));
+    search.free = with_rows;
     let shown = |file: &FoundFile| file.path.display().to_string();
-    search.by(|position| Some(position.file.id), |file| Some(file.id));
-    let are_others = search.recognized.iter().all(Option::is_none);
-    search.by(|position| Some(position.file.path.to_string()), |file| Some(shown(file)));
-    if !known.values().any(|position| Path::new(&*position.file.path).exists()) {
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
-        search.by(old_name, |file| name(&file.path));
-    }
+    search.by_id();
+    let are_others = search.recognized.iter().all(Option::is_none)
+        && !files.iter().any(|file| without_rows.iter().any(|part| is_at(&known[part], file)));
+    search.by_path();
     let has_begun_anew = |part: &u32| search.present.contains(&known[part].file.id);
     // Where files are found by their paths or names alone, all were copied or restored.
     let are_copied = are_others && search.recognized.iter().any(Option::is_some);
@@ -68,6 +77,10 @@ pub(super) fn recognize(
             known[&part].file.path
         );
     }
+    search.free.extend(without_rows);
+    search.leave_continued();
+    search.by_id();
+    search.by_path();
     let PartSearch { free, recognized, present, .. } = search;
     let has_begun_anew = |part: &u32| present.contains(&known[part].file.id);
     let anew: Vec<&FilePosition> =
@@ -118,6 +131,23 @@ impl<'a> PartSearch<'a> {
             behind,
             free: of_kind.map(|(part, _)| *part).collect(),
             recognized: vec![None; files.len()],
+        }
+    }
+
+    fn by_id(&mut self) {
+        self.by(|position| Some(position.file.id), |file| Some(file.id));
+    }
+
+    /// By their paths, or, where nothing is at any of these any more, their names.
+    fn by_path(&mut self) {
+        let shown = |file: &FoundFile| file.path.display().to_string();
+        self.by(|position| Some(position.file.path.to_string()), |file| Some(shown(file)));
+        let is_there = |position: &FilePosition| Path::new(&*position.file.path).exists();
+        if !self.known.values().any(is_there) {
+            let name =
+                |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let old_name = |position: &FilePosition| name(Path::new(&*position.file.path));
+            self.by(old_name, |file| name(&file.path));
         }
     }
 
@@ -284,6 +314,11 @@ pub(super) fn known_as(source: u16, name: &str, part: u32, span: Span) -> Chunk 
         payload: Payload::Lines { bytes: Vec::new(), first_line: 1, header: None, arrived },
         reached: Some(Reached { source: name, part, span }),
     }
+}
+
+/// Whether a file has the inode and the path that one had.
+fn is_at(position: &FilePosition, file: &FoundFile) -> bool {
+    position.file.id == file.id && Path::new(&*position.file.path) == file.path
 }
 
 /// Whether a file begins as another one did, as far as is known of that.

@@ -75,7 +75,7 @@ impl SourceFiles {
             LeftBehind::of(left.unwrap_or_default(), &first, &patterns, before, columnar);
         let taken: Vec<u32> = gone.iter().map(|gone| gone.part).collect();
         ahead.extend(gone);
-        let recognized = recognize(&of.name, &first.files, before, columnar, &taken);
+        let recognized = recognize(of, &first.files, before, &taken);
         for (FoundFile { path, id, stamp }, known) in first.files.iter().zip(recognized) {
             let held = there.remove(id);
             let (part, known) = match (known, &held) {
@@ -319,9 +319,18 @@ impl SourceFiles {
         if self.aside.leaves(found, self.patience) {
             return;
         }
-        let aside = self.aside.take(found.id);
         let mut held = None;
-        if aside.is_none() {
+        if let Some(aside) = self.aside.take(found.id)
+            && let Ok(mut file) = OpenFile::new(source, aside.part, &found.path, TextEnd::Open)
+        {
+            if aside.left.is_whole_in(file.trail.file(), true) {
+                self.aside.put(found.id, Aside::new(aside.part, Some(found.stamp), aside.left));
+                return;
+            }
+            held = aside.is_resumed_by(source, &mut file).then_some(file);
+        }
+        // Nothing of it was read, or another file has its inode.
+        if held.is_none() {
             let ahead = self.ahead.iter_mut().filter_map(|ahead| ahead.held.as_mut());
             match self.suspects.look(source, found, &mut self.open, ahead, self.patience) {
                 Suspicion::Waits => return,
@@ -333,18 +342,6 @@ impl SourceFiles {
         }
         let part = new_part(&mut self.next_part);
         held.iter_mut().for_each(|file| file.part = part);
-        if let Some(Aside { part: before, left, .. }) = aside
-            && let Ok(mut file) = OpenFile::new(source, part, &found.path, TextEnd::Open)
-        {
-            if left.is_whole_in(file.trail.file(), true) {
-                self.aside.put(found.id, Aside::new(before, Some(found.stamp), left));
-                return;
-            }
-            held = match &left {
-                Left::Text(seen) => file.resume(seen, before).ok().map(|()| file),
-                _ => Some(file),
-            };
-        }
         let FoundFile { path, id, .. } = found.clone();
         self.ahead.push_back(WaitingFile { part, path, id, known: None, held });
     }

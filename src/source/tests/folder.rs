@@ -1,7 +1,7 @@
 //! A folder whose files grow, move, are copied, cut off and replaced, with what they hold.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
@@ -77,12 +77,26 @@ pub struct Folder {
     rows: usize,
     /// Rows of files that were cut off or replaced: they may have been read before.
     pub loose: BTreeSet<String>,
+    /// Whether a run may have its files open: then no other file has the inode of one that is deleted.
+    pub is_open: bool,
+    /// Files that were deleted, by names elsewhere: the next new one has the inode of one of these, as in many file
+    /// systems.
+    deleted: Vec<PathBuf>,
 }
 
 impl Folder {
     pub fn new(path: PathBuf, csv: bool) -> Self {
         std::fs::create_dir(&path).unwrap();
-        Folder { path, csv, files: Vec::new(), names: 0, rows: 0, loose: BTreeSet::new() }
+        Folder {
+            path,
+            csv,
+            files: Vec::new(),
+            names: 0,
+            rows: 0,
+            loose: BTreeSet::new(),
+            is_open: false,
+            deleted: Vec::new(),
+        }
     }
 
     fn row(&mut self, size: usize) -> (String, String) {
@@ -190,8 +204,8 @@ impl Folder {
             Change::MoveAcross(_) => {
                 let to = self.new_path();
                 let path = std::mem::replace(&mut self.files[file].path, to.clone());
-                std::fs::copy(&path, &to).unwrap();
-                std::fs::remove_file(&path).unwrap();
+                self.create(&to, &std::fs::read(&path).unwrap());
+                self.delete(&path);
             }
             Change::RotateByCopies(_, rows) => {
                 self.copied(file);
@@ -215,16 +229,37 @@ impl Folder {
     }
 
     /// Puts another file in the place of one.
-    fn put(&self, file: usize, text: &str) {
+    fn put(&mut self, file: usize, text: &str) {
         let beside = self.path.join("beside");
-        std::fs::write(&beside, text).unwrap();
-        std::fs::rename(&beside, &self.files[file].path).unwrap();
+        self.create(&beside, text.as_bytes());
+        let path = self.files[file].path.clone();
+        self.delete(&path);
+        std::fs::rename(&beside, &path).unwrap();
+    }
+
+    fn create(&mut self, path: &Path, bytes: &[u8]) {
+        if self.deleted.is_empty() {
+            return std::fs::write(path, bytes).unwrap();
+        }
+        let again = self.deleted.swap_remove(self.rows % self.deleted.len());
+        std::fs::write(&again, bytes).unwrap();
+        std::fs::rename(&again, path).unwrap();
+    }
+
+    fn delete(&mut self, path: &Path) {
+        if self.is_open {
+            return std::fs::remove_file(path).unwrap();
+        }
+        self.names += 1;
+        let elsewhere = self.path.with_file_name(format!("deleted-{}", self.names));
+        std::fs::rename(path, &elsewhere).unwrap();
+        self.deleted.push(elsewhere);
     }
 
     /// A file that has the rows of another one, which are taken from that.
     fn copied(&mut self, file: usize) {
         let path = self.new_path();
-        std::fs::copy(&self.files[file].path, &path).unwrap();
+        self.create(&path, &std::fs::read(&self.files[file].path).unwrap());
         let ids = std::mem::take(&mut self.files[file].ids);
         self.files.push(LogFile { path, ids, rest: String::new(), only_grew: true });
     }

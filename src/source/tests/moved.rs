@@ -1,12 +1,15 @@
 //! Files that are moved to other file systems, replaced by ones that hold more, and rotated by copies, while runs follow
 //! them, and between two runs: each row lies in one file all the while, and is taken once.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::folder::{Change, Folder, moves};
 use super::resumed::{Held, Processes, counted, durable};
 use super::{FOREVER, Reading, append, row};
 use crate::source::Positions;
+use crate::source::piece::Patience;
 
 /// A run, what happens while it goes on, and once it has ended: it may have been killed before all was stored.
 #[derive(Clone, Debug)]
@@ -58,11 +61,13 @@ proptest! {
         for run in &runs {
             let mut reading = Processes::start(&folder.path, format, run.follows, 1, positions.clone());
             let mut held = reading.read(usize::MAX);
+            folder.is_open = true;
             for change in run.during.iter().filter(|_| run.follows) {
                 folder.take(change);
                 held.extend(reading.look(usize::MAX));
             }
             drop(reading);
+            folder.is_open = false;
             let (more, ids) = stored(held, run);
             positions.merge(&more);
             taken.extend(ids);
@@ -170,4 +175,57 @@ fn a_file_that_does_not_grow_is_read_once_where_it_is_moved_and_its_copy_where_i
             assert_eq!(reading.ids.len(), 3 * times, "{format}, {original_goes}, {looks_between}");
         }
     }
+}
+
+/// A file of which no row was read, but a header, is gone, and another one, which was read under another name, has its
+/// inode: it is still what was read.
+#[test]
+fn a_file_that_has_the_inode_of_one_without_rows_is_known_by_what_it_holds() {
+    for follows in [false, true] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [empty, copy, renamed, log, moved] =
+            ["a.log", "a-1.log", "a-2.log", "b.log", "c.log"].map(|name| folder.path().join(name));
+        append(&empty, "a,id\nx,0\n");
+        append(&log, "a,id\nx,1\nx,2\nx,3\n");
+        let start = |follows, from| Processes::start(folder.path(), "csv", follows, 1, from);
+        let mut run = start(true, Positions::default());
+        let mut held = run.read(usize::MAX);
+        std::fs::copy(&empty, &copy).unwrap();
+        std::fs::write(&empty, "a,id\n").unwrap();
+        held.extend(run.look(usize::MAX));
+        // What is known of it by now is told.
+        std::fs::rename(&empty, &renamed).unwrap();
+        held.extend(run.look(usize::MAX));
+        drop(run);
+        let (positions, mut taken) = durable(held, &[true], false);
+        std::fs::copy(&log, &renamed).unwrap();
+        std::fs::rename(&renamed, &moved).unwrap();
+        std::fs::remove_file(&log).unwrap();
+        append(&moved, "x,4\n");
+        let held = start(follows, positions).look(usize::MAX);
+        taken.extend(held.into_iter().flat_map(|(_, ids)| ids));
+        assert_eq!(taken, ["0", "1", "2", "3", "4"], "{follows}");
+    }
+}
+
+#[test]
+fn while_files_are_followed_one_with_the_inode_of_one_without_rows_is_known_by_what_it_holds() {
+    let (folder, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let [empty, log, moved] = ["a.log", "b.log", "c.log"].map(|name| folder.path().join(name));
+    let away = away.path().join("a.log");
+    append(&empty, "id\n");
+    append(&log, "id\n1\n2\n");
+    let soon = Duration::from_millis(200);
+    let mut reading = Reading::start(folder.path(), "csv", Patience { gone: soon, ..FOREVER });
+    reading.look();
+    std::fs::rename(&empty, &away).unwrap();
+    reading.look();
+    std::thread::sleep(2 * soon);
+    reading.look();
+    std::fs::copy(&log, &away).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    std::fs::rename(&away, &moved).unwrap();
+    append(&moved, "3\n");
+    reading.look();
+    assert_eq!(reading.ids(), ["1", "2", "3"]);
 }
