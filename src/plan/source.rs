@@ -59,6 +59,11 @@ impl Source {
     pub fn is_dated(&self) -> bool {
         self.time.is_some() || self.connector.is_dated()
     }
+
+    /// Lines with which its files begin that tell none from another: a header.
+    pub fn header_lines(&self) -> usize {
+        usize::from(self.format == Format::Csv && self.text.columns.is_none())
+    }
 }
 
 impl Source {

@@ -149,7 +149,7 @@ impl Suspects {
         others: &[&Seen],
         kept: u64,
     ) -> Option<(u64, &'a FoundFile, Option<OpenFile>)> {
-        let is_row = |held: u64| seen.lines(held) > header_lines(source);
+        let is_row = |held: u64| seen.lines(held) > source.header_lines();
         let is_more = |held: u64| held > kept && (held == seen.length() || is_row(held));
         let mut copy: Option<(u64, &FoundFile, Option<OpenFile>)> = None;
         for found in new {
@@ -236,7 +236,7 @@ impl Suspect {
             let SharedBytes { stamp, others_stamp, shared, .. } = compared;
             let has_its_name = other.path == self.file.path;
             let lines = other.trail.seen().map_or(0, |seen| seen.lines(shared));
-            let is_row = lines > if has_its_name { header_lines(source) } else { 1 };
+            let is_row = lines > if has_its_name { source.header_lines() } else { 1 };
             let is_whole = shared == others_stamp.length;
             let holds_no_more = shared == stamp.length;
             let may_be = is_whole || (holds_no_more || has_its_name) && is_deleted(other);
@@ -284,7 +284,7 @@ fn alike_of<'a>(
 /// Whether a file that is being read, unless another one goes on in its place, begins as another one does.
 fn is_alike(source: &Source, other: &OpenFile, head: &[u8]) -> bool {
     let Some(seen) = other.trail.seen().filter(|_| other.succeeded.is_none()) else { return false };
-    let begins = |other: &[u8]| begin_alike(other, head, header_lines(source));
+    let begins = |other: &[u8]| begin_alike(other, head, source.header_lines());
     let begins_now = || {
         let mut now = vec![0; HEAD];
         let length = read_at(other.trail.file(), &mut now, 0).unwrap_or(0);
@@ -305,7 +305,7 @@ fn is_like_next<'a>(
     mut next: impl Iterator<Item = &'a mut OpenFile>,
     head: &[u8],
 ) -> bool {
-    let header = header_lines(source);
+    let header = source.header_lines();
     next.any(|other| begin_alike(&other.trail.peek(HEAD).unwrap_or_default(), head, header))
 }
 
@@ -359,17 +359,12 @@ fn held_by(file: &OpenFile, seen: &Seen) -> u64 {
 
 /// Whether a row was read of a file, and not only what comes before the first one, or a part of it.
 pub(super) fn has_row(source: &Source, seen: &Seen) -> bool {
-    seen.lines(seen.length()) > header_lines(source)
+    seen.lines(seen.length()) > source.header_lines()
 }
 
 /// Whether a row that was read of a file stands in one.
 pub(super) fn has_row_in(source: &Source, seen: &Seen, file: &File) -> bool {
-    seen.kept(file).is_ok_and(|kept| seen.lines(kept) > header_lines(source))
-}
-
-/// Lines with which files of a source begin that are no copies of each other: a header.
-pub(super) fn header_lines(source: &Source) -> usize {
-    usize::from(source.format == Format::Csv && source.text.columns.is_none())
+    seen.kept(file).is_ok_and(|kept| seen.lines(kept) > source.header_lines())
 }
 
 /// Whether files with these first bytes have a row in common, behind so many lines, or are one as far as both are known.

@@ -19,7 +19,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::copies::header_lines;
 use super::paths::FoundFile;
 use super::positions::{FilePosition, SourcePositions};
 use super::reached::{FileOffset, Print};
@@ -43,7 +42,7 @@ pub(super) fn recognize(
     taken: &[u32],
 ) -> Recognized {
     let columnar = source.format == Format::Parquet;
-    let header = header_lines(source) as u64;
+    let header = source.header_lines() as u64;
     let source = &*source.name;
     let known = &before.known();
     let mut search = PartSearch::new(files, known, columnar);
