@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::copies::has_row_in;
+use super::copies::has_row;
 use super::file::OpenFile;
 use super::paths::{FoundFile, PathPattern, Stamp, walk};
 use super::piece::{Left, Patience};
@@ -27,11 +27,16 @@ impl Aside {
         Aside { part, stamp, left, gone: None }
     }
 
-    /// Whether a file that has its inode goes on behind the rows that were read, which stand in it: else it may be any
-    /// other file.
-    pub fn is_resumed_by(&self, source: &Source, file: &mut OpenFile) -> bool {
+    /// Lets a file that has its inode go on behind the rows that were read, as far as they stand in it. Whether one does:
+    /// else it may be any other file.
+    pub fn resume(&self, source: &Source, file: &mut OpenFile) -> bool {
         let Left::Text(seen) = &self.left else { return false };
-        has_row_in(source, seen, file.trail.file()) && file.resume(seen, self.part).is_ok()
+        let kept = seen.kept(file.trail.file()).unwrap_or(0);
+        let stands = has_row(source, seen, kept);
+        if stands {
+            file.pass_over(kept, self.part);
+        }
+        stands
     }
 }
 

@@ -9,7 +9,6 @@
 //! read is held back while it grows, and for a while then: by then the original is cut off, or it is a file of its own.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
@@ -149,8 +148,8 @@ impl Suspects {
         others: &[&Seen],
         kept: u64,
     ) -> Option<(u64, &'a FoundFile, Option<OpenFile>)> {
-        let is_row = |held: u64| seen.lines(held) > source.header_lines();
-        let is_more = |held: u64| held > kept && (held == seen.length() || is_row(held));
+        let is_more =
+            |held: u64| held > kept && (held == seen.length() || has_row(source, seen, held));
         let mut copy: Option<(u64, &FoundFile, Option<OpenFile>)> = None;
         for found in new {
             let waits = self.held.get(&found.id).map(|suspect| &suspect.file);
@@ -357,14 +356,10 @@ fn held_by(file: &OpenFile, seen: &Seen) -> u64 {
     seen.held_by(file.trail.file()).unwrap_or(0)
 }
 
-/// Whether a row was read of a file, and not only what comes before the first one, or a part of it.
-pub(super) fn has_row(source: &Source, seen: &Seen) -> bool {
-    seen.lines(seen.length()) > source.header_lines()
-}
-
-/// Whether a row that was read of a file stands in one.
-pub(super) fn has_row_in(source: &Source, seen: &Seen, file: &File) -> bool {
-    seen.kept(file).is_ok_and(|kept| seen.lines(kept) > source.header_lines())
+/// Whether there is a row in so many bytes that were read of a file, and not only what comes before the first one, or a
+/// part of it.
+pub(super) fn has_row(source: &Source, seen: &Seen, to: u64) -> bool {
+    seen.lines(to) > source.header_lines()
 }
 
 /// Whether files with these first bytes have a row in common, behind so many lines, or are one as far as both are known.

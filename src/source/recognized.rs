@@ -53,10 +53,15 @@ pub(super) fn recognize(
     };
     let (with_rows, without_rows) = search.free.iter().partition(|part| has_row(part));
     search.free = with_rows;
-    let shown = |file: &FoundFile| file.path.display().to_string();
     search.by_id();
-    let are_others = search.recognized.iter().all(Option::is_none)
-        && !files.iter().any(|file| without_rows.iter().any(|part| is_at(&known[part], file)));
+    let places: HashSet<(FileId, &Path)> =
+        files.iter().map(|file| (file.id, &*file.path)).collect();
+    let is_in_place = |part: &u32| {
+        let file = &known[part].file;
+        places.contains(&(file.id, Path::new(&*file.path)))
+    };
+    let are_others =
+        search.recognized.iter().all(Option::is_none) && !without_rows.iter().any(is_in_place);
     search.by_path();
     let has_begun_anew = |part: &u32| search.present.contains(&known[part].file.id);
     // Where files are found by their paths or names alone, all were copied or restored.
@@ -76,10 +81,12 @@ pub(super) fn recognize(
             known[&part].file.path
         );
     }
-    search.free.extend(without_rows);
-    search.leave_continued();
-    search.by_id();
-    search.by_path();
+    if !without_rows.is_empty() {
+        search.free.extend(without_rows);
+        search.leave_continued();
+        search.by_id();
+        search.by_path();
+    }
     let PartSearch { free, recognized, present, .. } = search;
     let has_begun_anew = |part: &u32| present.contains(&known[part].file.id);
     let anew: Vec<&FilePosition> =
@@ -139,7 +146,6 @@ impl<'a> PartSearch<'a> {
 
     /// By their paths, or, where nothing is at any of these any more, their names.
     fn by_path(&mut self) {
-        let shown = |file: &FoundFile| file.path.display().to_string();
         self.by(|position| Some(position.file.path.to_string()), |file| Some(shown(file)));
         let is_there = |position: &FilePosition| Path::new(&*position.file.path).exists();
         if !self.known.values().any(is_there) {
@@ -315,9 +321,8 @@ pub(super) fn known_as(source: u16, name: &str, part: u32, span: Span) -> Chunk 
     }
 }
 
-/// Whether a file has the inode and the path that one had.
-fn is_at(position: &FilePosition, file: &FoundFile) -> bool {
-    position.file.id == file.id && Path::new(&*position.file.path) == file.path
+fn shown(file: &FoundFile) -> String {
+    file.path.display().to_string()
 }
 
 /// Whether a file begins as another one did, as far as is known of that.

@@ -327,7 +327,7 @@ impl SourceFiles {
                 self.aside.put(found.id, Aside::new(aside.part, Some(found.stamp), aside.left));
                 return;
             }
-            held = aside.is_resumed_by(source, &mut file).then_some(file);
+            held = aside.resume(source, &mut file).then_some(file);
         }
         // Nothing of it was read, or another file has its inode.
         if held.is_none() {
@@ -383,7 +383,7 @@ impl SourceFiles {
         let copy = self.suspects.longest_copy(source, new, seen, &others, kept);
         let Some((held, found, opened)) = copy else { return false };
         // Of less than a row nothing was read that the copy could repeat, and it may be any other file's as well.
-        if !has_row(source, seen) {
+        if !has_row(source, seen, seen.length()) {
             return held == seen.length();
         }
         let Some(mut file) = opened.or_else(|| self.suspects.take(found.id)) else { return false };
