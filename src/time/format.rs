@@ -3,7 +3,9 @@
 use std::fmt::{Display, Formatter, Write};
 use std::sync::Arc;
 
-use chrono::format::{Fixed, Item, Numeric, ParseErrorKind, Parsed, StrftimeItems, parse};
+use chrono::format::{
+    Fixed, Item, Numeric, ParseErrorKind, Parsed, StrftimeItems, parse, parse_and_remainder,
+};
 use chrono::{DateTime, NaiveDateTime, ParseError, Utc};
 
 use super::zone::{Shown, Zone};
@@ -155,12 +157,18 @@ impl TimeFormat {
     }
 
     /// Whether a text is written so, whatever numbers it has: a number is found to be too large before what stands behind
-    /// it is looked at.
+    /// it is looked at. Each part is read by itself, since parts that contradict each other are found as early.
     fn fits(&self, text: &str) -> bool {
         let ones = text.replace(|character: char| character.is_ascii_digit(), "1");
-        let fault = parse(&mut Parsed::new(), &ones, self.items.iter()).err();
-        let kind = fault.map(|error| error.kind());
-        matches!(kind, None | Some(ParseErrorKind::OutOfRange | ParseErrorKind::Impossible))
+        let read = self.items.iter().try_fold(ones.as_str(), |text, item| {
+            let rest = parse_and_remainder(&mut Parsed::new(), text, std::iter::once(item));
+            rest.or_else(|error| match error.kind() {
+                // Of ones alone, none but a number that may have any length: a year with a sign, or seconds.
+                ParseErrorKind::OutOfRange => Ok(behind_number(text)),
+                _ => Err(error),
+            })
+        });
+        read == Ok("")
     }
 
     /// What a text shows, and by how much that is ahead of UTC if it says so.
@@ -204,6 +212,12 @@ fn shown(parsed: &Parsed) -> Result<NaiveDateTime, ParseError> {
     let at = parsed.to_naive_datetime_with_offset(0);
     let midnight = chrono::NaiveTime::MIN;
     at.or_else(|_| parsed.to_naive_date().map(|date| date.and_time(midnight)))
+}
+
+/// What stands behind the number that a text begins with.
+fn behind_number(text: &str) -> &str {
+    let number = text.trim_start().trim_start_matches(['+', '-']);
+    number.trim_start_matches(|character: char| character.is_ascii_digit())
 }
 
 fn zone_at_the_end(text: &str) -> Result<&'static Zone, FormatFault> {
@@ -328,6 +342,39 @@ mod tests {
             assert!(said.as_ref().is_err_and(|why| !why.contains("English")), "{said:?}");
         }
         assert_eq!(said("%a, %d %B %Y", "wed, 5 MARCH 2025"), said("%d.%m.%Y", "05.03.2025"));
+    }
+
+    #[test]
+    fn a_number_is_too_large_only_in_a_text_that_is_written_so() {
+        let utc = Zone::named("UTC").expect("a zone");
+        let read = |format: &str, text: &str| {
+            let format = TimeFormat::new(format).expect("a format");
+            format.instant(text, utc).expect_err("no time")
+        };
+        for (format, text) in [
+            ("%Y/%m/%d", "-62135596800001"),
+            ("%Y/%m/%d", "+99999999999999999999999"),
+            ("%G-W%V-%u", "-62135596800001-W"),
+            ("%s and more", "99999999999999999999999"),
+            ("%s", "99999999999999999999999 and more"),
+            ("%Y-%m-%d %H:%M %p", "2025-07-05 13:00 PM and more"),
+            ("%Y-%m-%d %H:%M %p", "2025-13-05 13:00"),
+        ] {
+            let fault = read(format, text);
+            assert!(matches!(fault, FormatFault::Shape(_)), "{format} {text}: {fault:?}");
+        }
+        for (format, text) in [
+            ("%Y/%m/%d", "-62135596800001/07/05"),
+            ("%Y/%m/%d", "+99999999999999999999999/07/05"),
+            ("%G-W%V-%u", "-62135596800001-W27-6"),
+            ("%s", "99999999999999999999999"),
+            ("%Y-%m-%d %H:%M %p", "2025-07-05 13:00 AM"),
+            ("%Y-%m-%d %H:%M %p", "2025-13-05 13:00 PM"),
+            ("%+", "2025-13-05T13:00:00+00:00"),
+        ] {
+            let fault = read(format, text);
+            assert!(matches!(fault, FormatFault::Range(_)), "{format} {text}: {fault:?}");
+        }
     }
 
     #[test]

@@ -59,6 +59,28 @@ web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a \" \\ b"}
 }
 
 #[test]
+fn a_number_of_any_length_is_no_time_of_a_format() {
+    holds(
+        r#"
+sources:
+  web:
+    files: web*.ndjson
+    kind: events
+    time: at
+    fields: {at: timestamp, born: {type: timestamp, format: ['%Y/%m/%d %H:%M', iso]}, user: text}
+identity:
+  user: {from: {web: user}}
+outputs:
+  rejects: {files: out/rejects.ndjson}
+"#,
+        r#"
+tick 2025-07-05T00:00:00.000Z
+web 0:1 {"at":"2025-07-05T00:00:00Z","born":-62135596800001,"user":"a"}
+"#,
+    );
+}
+
+#[test]
 fn an_output_for_which_one_person_fails_keeps_the_others() {
     let many = "many: {publish: profiles, where: 10 / n > 3, files: out/many.ndjson}";
     holds(
