@@ -20,7 +20,7 @@ use selfsame::internals::source::{Chunk, Payload};
 use selfsame::internals::time::Micros;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const DEFINITION: &str = "
 name: bounds

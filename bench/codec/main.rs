@@ -23,7 +23,7 @@ mod mirror;
 use mirror::Mirror;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Rows of a message: timely's pieces hold about so many.
 const PIECE: usize = 1_024;

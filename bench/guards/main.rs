@@ -11,7 +11,7 @@ use links::{Change, End, Engine, Selfsame, Times};
 use timely::worker::Worker;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// How often each change is made.
 const ROUNDS: u32 = 20;

@@ -21,7 +21,7 @@ use selfsame::internals::standing::ArrivalTime;
 use selfsame::internals::time::Micros;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Rows of a tick while there is much to load.
 const TICK: usize = 8_192;

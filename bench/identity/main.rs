@@ -17,7 +17,7 @@ use propagated::Propagated;
 use timely::worker::Worker;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Links that come with one tick, as many as a tick of the engine has rows.
 const TICK: usize = 8_192;

@@ -23,7 +23,7 @@ use timely::dataflow::operators::probe::{Handle, Probe};
 use timely::worker::Worker;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// How many changes a measurement takes in, unless `--changes` says it.
 const CHANGES: usize = 1 << 20;
