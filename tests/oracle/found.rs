@@ -60,19 +60,9 @@ web 0:1 {"at":"2025-07-05T00:00:00Z","user":"a \" \\ b"}
 
 #[test]
 fn a_number_of_any_length_is_no_time_of_a_format() {
+    let born = ", born: {type: timestamp, format: ['%Y/%m/%d %H:%M', iso]}";
     holds(
-        r#"
-sources:
-  web:
-    files: web*.ndjson
-    kind: events
-    time: at
-    fields: {at: timestamp, born: {type: timestamp, format: ['%Y/%m/%d %H:%M', iso]}, user: text}
-identity:
-  user: {from: {web: user}}
-outputs:
-  rejects: {files: out/rejects.ndjson}
-"#,
+        &web(born, "", "rejects: {files: out/rejects.ndjson}"),
         r#"
 tick 2025-07-05T00:00:00.000Z
 web 0:1 {"at":"2025-07-05T00:00:00Z","born":-62135596800001,"user":"a"}
