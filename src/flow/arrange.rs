@@ -150,7 +150,7 @@ where
                     upper = after;
                     let mut counts = counts.borrow_mut();
                     counts.note_entries(&operator, stand);
-                    if looks.is_next() {
+                    if looks.is_next(stand) {
                         counts.note_bytes(&operator, room(&watched));
                     }
                 }

@@ -388,7 +388,7 @@ where
         due.set(state.logic.next_due());
         let mut counts = counts.borrow_mut();
         counts.note_entries(&operator, state.entries());
-        if looks.is_next() {
+        if looks.is_next(state.entries()) {
             counts.note_bytes(&operator, state.bytes());
         }
         if state.logic.remembered() > 0 {

@@ -147,8 +147,9 @@ impl<S: StateSize> CountedState<S> {
     fn end_tick(&mut self) {
         self.state.give_back();
         let mut counts = self.counts.borrow_mut();
-        counts.note_entries(&self.operator, self.state.entries());
-        if self.looks.is_next() {
+        let entries = self.state.entries();
+        counts.note_entries(&self.operator, entries);
+        if self.looks.is_next(entries) {
             counts.note_bytes(&self.operator, self.state.bytes());
         }
     }

@@ -64,15 +64,61 @@ pub struct Input {
 #[serde(into = "SentBody", from = "SentBody")]
 pub struct Body(ThinArc<Head, u8>);
 
-/// What lies before the bytes.
+/// What lies before the bytes: 16 bytes, since ticks under load are full of rows.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Head {
-    verdict: Verdict,
-    joining: Option<Arc<Joining>>,
-    elements: ThinVec<Body>,
-    identifiers: u32,
+    /// `None` with most rows.
+    beside: Option<Box<Beside>>,
+    carries: Carries,
     /// How many bytes the identifiers take: there the inputs begin.
     inputs_at: u32,
+}
+
+/// What few rows have.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Beside {
+    joining: Option<Arc<Joining>>,
+    elements: ThinVec<Body>,
+}
+
+/// How many identifiers a row carries, and what it says of them: the lowest two bits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Carries(u32);
+
+impl Carries {
+    /// Each takes more than four bytes, of which 32 bits say how many there are.
+    fn new(identifiers: u32, verdict: Verdict) -> Self {
+        Carries(identifiers << 2 | verdict as u32)
+    }
+
+    fn identifiers(self) -> u32 {
+        self.0 >> 2
+    }
+
+    fn verdict(self) -> Verdict {
+        [Verdict::Together, Verdict::Same, Verdict::Different][(self.0 & 3) as usize]
+    }
+}
+
+impl Head {
+    fn new(
+        carries: Carries,
+        inputs_at: u32,
+        joining: Option<Arc<Joining>>,
+        elements: ThinVec<Body>,
+    ) -> Self {
+        let has_any = joining.is_some() || !elements.is_empty();
+        let beside = has_any.then(|| Box::new(Beside { joining, elements }));
+        Head { beside, carries, inputs_at }
+    }
+
+    fn joining(&self) -> Option<&Arc<Joining>> {
+        self.beside.as_ref()?.joining.as_ref()
+    }
+
+    fn elements(&self) -> &[Body] {
+        self.beside.as_ref().map_or(&[], |beside| &beside.elements)
+    }
 }
 
 impl Body {
@@ -92,17 +138,19 @@ impl Body {
     /// Most trusted first (by type, then text), each once. None only for records of a source that
     /// no identifier type is taken from.
     pub fn identifiers(&self) -> impl ExactSizeIterator<Item = Carried<'_>> + Clone {
-        let bytes = &self.0.slice[..self.0.header.header.inputs_at as usize];
+        let (head, bytes) = self.parts();
+        let bytes = &bytes[..head.inputs_at as usize];
         CarriedOnes { number: self.number_of_identifiers(), all: bytes.len(), rest: bytes }
     }
 
     pub fn number_of_identifiers(&self) -> usize {
-        self.0.header.header.identifiers as usize
+        self.parts().0.carries.identifiers() as usize
     }
 
     /// By aggregate.
     pub fn inputs(&self) -> impl Iterator<Item = Input> + use<'_> {
-        let mut rest = &self.0.slice[self.0.header.header.inputs_at as usize..];
+        let (head, bytes) = self.parts();
+        let mut rest = &bytes[head.inputs_at as usize..];
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
@@ -114,17 +162,17 @@ impl Body {
     }
 
     pub fn verdict(&self) -> Verdict {
-        self.0.header.header.verdict
+        self.parts().0.carries.verdict()
     }
 
     /// What joins need of the row, if its source joins tables or is a table that is joined.
     pub fn joining(&self) -> Option<&Arc<Joining>> {
-        self.0.header.header.joining.as_ref()
+        self.parts().0.joining()
     }
 
     /// What each part of a row says that was unnested into several. It says nothing else itself.
     pub fn elements(&self) -> &[Body] {
-        &self.0.header.header.elements
+        self.parts().0.elements()
     }
 
     /// All that is said: by itself, or by its elements.
@@ -137,8 +185,7 @@ impl Body {
         let mut builder = BodyBuilder::default();
         self.identifiers().for_each(|of| builder.carry(of.hash, of.kind, of.text()));
         inputs.iter().for_each(|input| builder.give(input.aggregate, &input.value));
-        let Head { verdict, joining, elements, .. } = self.0.header.header.clone();
-        builder.build(verdict, joining, elements)
+        builder.build(self.verdict(), self.joining().cloned(), self.elements().into())
     }
 
     /// What a row says by its elements alone.
@@ -220,15 +267,21 @@ struct SentBody {
 impl From<Body> for SentBody {
     fn from(body: Body) -> Self {
         let (head, bytes) = body.parts();
-        let Head { verdict, joining, elements, identifiers, inputs_at } = head.clone();
-        SentBody { verdict, joining, elements, identifiers, inputs_at, bytes: bytes.to_vec() }
+        SentBody {
+            verdict: body.verdict(),
+            joining: body.joining().cloned(),
+            elements: body.elements().into(),
+            identifiers: head.carries.identifiers(),
+            inputs_at: head.inputs_at,
+            bytes: bytes.to_vec(),
+        }
     }
 }
 
 impl From<SentBody> for Body {
     fn from(sent: SentBody) -> Self {
         let SentBody { verdict, joining, elements, identifiers, inputs_at, bytes } = sent;
-        let head = Head { verdict, joining, elements, identifiers, inputs_at };
+        let head = Head::new(Carries::new(identifiers, verdict), inputs_at, joining, elements);
         Body(ThinArc::from_header_and_slice(head, &bytes))
     }
 }
@@ -271,8 +324,8 @@ impl BodyBuilder {
         joining: Option<Arc<Joining>>,
         elements: ThinVec<Body>,
     ) -> Body {
-        let (identifiers, inputs_at) = (self.identifiers, self.inputs_at);
-        let head = Head { verdict, joining, elements, identifiers, inputs_at };
+        let carries = Carries::new(self.identifiers, verdict);
+        let head = Head::new(carries, self.inputs_at, joining, elements);
         let body = Body(ThinArc::from_header_and_slice(head, &self.bytes));
         self.bytes.clear();
         (self.identifiers, self.inputs_at) = (0, 0);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use arrow::array::RecordBatch;
 
-use super::amount::{HELD_BYTES, TICK_BYTES, TICK_ROWS};
+use super::amount::{TICK_ROWS, held_bytes, tick_bytes};
 use super::live::SharedLive;
 use super::replay::Replay;
 use crate::decode::Decoded;
@@ -59,6 +59,8 @@ pub struct Inbox {
     open_held: Held,
     /// Raw rows that it was read from.
     open_read: u64,
+    /// What rows hold that a tick takes at most, by what operators keep.
+    tick_bytes: u64,
     /// The tickets of the tick that takes the open batch, which one waits for also without rows.
     pub tickets: Vec<Ticket>,
     /// By source, the newest row of chunks that wait.
@@ -100,6 +102,7 @@ impl Default for Inbox {
             open_arrivals: Vec::new(),
             open_held: Held::default(),
             open_read: 0,
+            tick_bytes: tick_bytes(0),
             tickets: Vec::new(),
             newest: Vec::new(),
             live: None,
@@ -174,7 +177,7 @@ impl Inbox {
 
     /// Whether as much waits as a tick takes.
     pub fn is_full(&self) -> bool {
-        self.open_held.most() >= TICK_BYTES || self.open_read >= TICK_ROWS
+        self.open_held.most() >= self.tick_bytes || self.open_read >= TICK_ROWS
     }
 
     /// Whether no more may be added before a tick that is under way is handed over.
@@ -184,7 +187,7 @@ impl Inbox {
             held.rows += under_way.rows;
             held.to_store += under_way.to_store;
         }
-        held != self.open_held && held.most() >= HELD_BYTES
+        held != self.open_held && held.most() >= held_bytes(self.tick_bytes)
     }
 
     /// Hears that all ticks before one are handed over.
@@ -216,6 +219,7 @@ impl Inbox {
                 self.read = counts.borrow().of_rows();
             }
             self.ticks += 1;
+            self.tick_bytes = tick_bytes(counts.borrow().bytes.values().sum());
             self.under_way.insert(tick, std::mem::take(&mut self.open_held));
             self.open_read = 0;
             let newest = std::mem::take(&mut self.newest);
@@ -251,18 +255,21 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
+    use super::super::amount::{MOST_TICK_BYTES, TICK_BYTES};
     use super::*;
+
+    fn holding(held: u64) -> Decoded {
+        Decoded { held, arrived: vec![(0, 1)], ..Decoded::default() }
+    }
 
     #[test]
     fn few_rows_that_hold_much_hold_the_inflow_back_until_a_tick_takes_them() {
         let mut inbox = Inbox::default();
         for _ in 0..2 {
             assert!(!inbox.is_full());
-            let held = TICK_BYTES / 2;
-            let decoded = || Decoded { held, arrived: vec![(0, 1)], ..Decoded::default() };
-            inbox.add_rows(0, decoded());
+            inbox.add_rows(0, holding(TICK_BYTES / 2));
             assert!(!inbox.is_full());
-            inbox.add_rows(0, decoded());
+            inbox.add_rows(0, holding(TICK_BYTES / 2));
             assert!(inbox.is_full());
             let tick = inbox.ticks() + 1;
             inbox.batch(tick, &SharedCounts::default());
@@ -286,18 +293,35 @@ mod tests {
 
     #[test]
     fn what_is_under_way_holds_the_inflow_back_until_it_is_handed_over() {
-        let rows = |held| Decoded { held, arrived: vec![(0, 1)], ..Decoded::default() };
         let mut inbox = Inbox::default();
-        inbox.add_rows(0, rows(TICK_BYTES));
+        inbox.add_rows(0, holding(TICK_BYTES));
         assert!(inbox.is_full() && !inbox.holds_back());
         inbox.batch(1, &SharedCounts::default());
-        inbox.add_rows(0, rows(TICK_BYTES / 8));
+        inbox.add_rows(0, holding(TICK_BYTES / 8));
         assert!(!inbox.is_full() && !inbox.holds_back());
-        inbox.add_rows(0, rows(TICK_BYTES / 8));
+        inbox.add_rows(0, holding(TICK_BYTES / 8));
         assert!(!inbox.is_full() && inbox.holds_back());
         inbox.handed_over(1);
         assert!(inbox.holds_back());
         inbox.handed_over(2);
         assert!(!inbox.is_full() && !inbox.holds_back());
+    }
+
+    #[test]
+    fn the_more_is_kept_the_more_a_tick_takes_up_to_a_bound() {
+        let counts = SharedCounts::default();
+        let mut inbox = Inbox::default();
+        for (tick, (kept, takes)) in (1..).zip([
+            (0, TICK_BYTES),
+            (3 * TICK_BYTES, 3 * TICK_BYTES / 2),
+            (100 * TICK_BYTES, MOST_TICK_BYTES),
+        ]) {
+            counts.borrow_mut().note_bytes("People", kept as usize);
+            inbox.batch(tick, &counts);
+            inbox.add_rows(0, holding(takes - 1));
+            assert!(!inbox.is_full(), "{kept} bytes are kept");
+            inbox.add_rows(0, holding(1));
+            assert!(inbox.is_full(), "{kept} bytes are kept");
+        }
     }
 }

@@ -35,15 +35,24 @@ impl<S: StateSize> StateSize for Rc<RefCell<S>> {
     }
 }
 
-/// At which ticks it is looked how many bytes an operator's state takes, which costs more than to count its entries:
-/// often at first, and then now and again.
+/// At which ticks it is looked how many bytes an operator's state takes, which costs more than to count its entries: when
+/// these are an eighth more or fewer than at the last look, and every 256 ticks.
 #[derive(Default)]
-pub struct LookTimes(u64);
+pub struct LookTimes {
+    ticks: u64,
+    /// At the last look.
+    entries: usize,
+}
 
 impl LookTimes {
-    pub fn is_next(&mut self) -> bool {
-        self.0 += 1;
-        self.0.is_power_of_two() || self.0.is_multiple_of(256)
+    pub fn is_next(&mut self, entries: usize) -> bool {
+        let is_next =
+            self.ticks.is_multiple_of(256) || entries.abs_diff(self.entries) > self.entries / 8;
+        self.ticks += 1;
+        if is_next {
+            self.entries = entries;
+        }
+        is_next
     }
 }
 
@@ -79,4 +88,20 @@ pub fn drained<K: Eq + Hash, V>(map: &mut HashMap<K, V>) -> impl Iterator<Item =
         map.shrink_to(2 * map.len());
     }
     map.drain()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_looked_at_when_entries_are_an_eighth_more_or_fewer_and_now_and_again() {
+        let mut looks = LookTimes::default();
+        let seen = [0, 1, 1, 800, 900, 901, 800, 788, 789, 0, 0];
+        let looked = seen.map(|entries| looks.is_next(entries));
+        let expected = [true, true, false, true, false, true, false, true, false, true, false];
+        assert_eq!(looked, expected);
+        let number = (seen.len()..512).filter(|_| looks.is_next(0)).count();
+        assert_eq!(number, 1);
+    }
 }
