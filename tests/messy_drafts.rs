@@ -186,13 +186,26 @@ fn taken(folder: &Path) -> Result<(), TestCaseError> {
         said.out.lines().last().expect("what to do").split_whitespace().skip(1).collect();
     let ran = selfsame(folder, &command);
     prop_assert!(ran.status.success(), "{}\n{}", ran.err, yaml);
-    for record in program::records(&folder.join("out/rejects.ndjson")) {
-        let reject: Value = serde_json::from_str(&record.value.unwrap_or_default()).expect("JSON");
+    let records = program::records(&folder.join("out/rejects.ndjson")).into_iter();
+    let rejects: Vec<Value> = records
+        .map(|record| serde_json::from_str(&record.value.unwrap_or_default()).expect("JSON"))
+        .collect();
+    // Behind a quote that is not closed rows begin anew with the next line, which `init` takes for the rest of that one.
+    let is_rest = |reject: &Value| {
+        let place = &reject["position"];
+        rejects.iter().any(|before| {
+            before["reasons"][0]["code"] == "malformed"
+                && before["position"]["file"] == place["file"]
+                && before["position"]["line"].as_u64().map(|line| line + 1)
+                    == place["line"].as_u64()
+        })
+    };
+    for reject in &rejects {
         for reason in reject["reasons"].as_array().expect("a list") {
             let is_of_type =
                 ["wrong_type", "out_of_range"].iter().any(|code| reason["code"] == *code);
             let is_of_field = reason["path"].as_str().is_some_and(|path| path.len() > 1);
-            let is_told = yaml.contains("the others are rejected");
+            let is_told = yaml.contains("the others are rejected") || is_rest(reject);
             prop_assert!(!is_of_type || !is_of_field || is_told, "{}\n{}", reject, yaml);
         }
     }

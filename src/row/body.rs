@@ -11,43 +11,13 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use smallvec::SmallVec;
 use thin_vec::ThinVec;
 use triomphe::ThinArc;
 
 use super::datum::Datum;
+use super::head::{Carries, Head, Joining, Verdict};
 use super::identifier::{Identifier, IdentifierHash};
-use super::position::Position;
 use super::value_bytes::{push_length, push_value, take, take_length, take_value, text};
-
-/// What a row says of the identifiers that it carries.
-#[derive(
-    Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub enum Verdict {
-    /// They are one person's, as every row's are.
-    #[default]
-    Together,
-    /// Someone decided that they are the same person's.
-    Same,
-    /// Someone decided that they are different people's.
-    Different,
-}
-
-/// What a join needs of a row.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Joining {
-    /// Index into `Plan::sources`.
-    pub source: u16,
-    pub position: Position,
-    /// Which element of a row that was unnested it is.
-    pub element: u32,
-    /// The own key of a table's record; for a row that joins, the key that it names of each table,
-    /// `None` for null.
-    pub keys: SmallVec<[Option<u128>; 1]>,
-    /// The values of the columns that the other side's expressions look at, or its own: packed.
-    pub values: Box<[u8]>,
-}
 
 /// What a row gives to one aggregate. Only rows that pass the aggregate's condition and whose
 /// argument is not null give anything.
@@ -62,64 +32,7 @@ pub struct Input {
 /// What an accepted row says. A copy is the same block.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "SentBody", from = "SentBody")]
-pub struct Body(ThinArc<Head, u8>);
-
-/// What lies before the bytes: 16 bytes, since ticks under load are full of rows.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Head {
-    /// `None` with most rows.
-    beside: Option<Box<Beside>>,
-    carries: Carries,
-    /// How many bytes the identifiers take: there the inputs begin.
-    inputs_at: u32,
-}
-
-/// What few rows have.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Beside {
-    joining: Option<Arc<Joining>>,
-    elements: ThinVec<Body>,
-}
-
-/// How many identifiers a row carries, and what it says of them: the lowest two bits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Carries(u32);
-
-impl Carries {
-    /// Each takes more than four bytes, of which 32 bits say how many there are.
-    fn new(identifiers: u32, verdict: Verdict) -> Self {
-        Carries(identifiers << 2 | verdict as u32)
-    }
-
-    fn identifiers(self) -> u32 {
-        self.0 >> 2
-    }
-
-    fn verdict(self) -> Verdict {
-        [Verdict::Together, Verdict::Same, Verdict::Different][(self.0 & 3) as usize]
-    }
-}
-
-impl Head {
-    fn new(
-        carries: Carries,
-        inputs_at: u32,
-        joining: Option<Arc<Joining>>,
-        elements: ThinVec<Body>,
-    ) -> Self {
-        let has_any = joining.is_some() || !elements.is_empty();
-        let beside = has_any.then(|| Box::new(Beside { joining, elements }));
-        Head { beside, carries, inputs_at }
-    }
-
-    fn joining(&self) -> Option<&Arc<Joining>> {
-        self.beside.as_ref()?.joining.as_ref()
-    }
-
-    fn elements(&self) -> &[Body] {
-        self.beside.as_ref().map_or(&[], |beside| &beside.elements)
-    }
-}
+pub struct Body(ThinArc<Head<Body>, u8>);
 
 impl Body {
     /// Nothing but identifiers and inputs, which are by aggregate.
@@ -200,7 +113,7 @@ impl Body {
 
     /// How many bytes it takes, less what joins and elements have.
     pub fn held(&self) -> usize {
-        size_of::<Head>() + size_of_val(&self.0.slice) + 2 * size_of::<usize>()
+        size_of::<Head<Body>>() + size_of_val(&self.0.slice) + 2 * size_of::<usize>()
     }
 
     /// Reads its first bytes, and returns something that depends on them.
@@ -213,7 +126,7 @@ impl Body {
         Carried { place, ..Carried::take(&mut rest) }
     }
 
-    fn parts(&self) -> (&Head, &[u8]) {
+    fn parts(&self) -> (&Head<Body>, &[u8]) {
         (&self.0.header.header, &self.0.slice)
     }
 }

@@ -1,6 +1,7 @@
 //! A log becomes columnar files: the rows of each source, and the ticks, which anything that knows Parquet reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use super::folder::Folder;
 use super::frame::{self, LogHeader, TickHeader};
 use super::manifest::{ColumnarFile, Manifest, RowsFile, StoredSegment};
 use super::ordered::OrderedLog;
+use super::presence::made_of;
 use super::spread::SpreadFile;
 use super::whole::{beside, sync_folder};
 use crate::decode::stored::{AT, OFFSET, TICK, instant};
@@ -34,7 +36,7 @@ const PAGE: usize = 1 << 12;
 const DICTIONARY: usize = 1 << 16;
 
 /// Makes a log's ticks up to `last` columnar files, and then takes the log away: the manifest decides which of the two
-/// counts. A log in which there is nothing goes without a trace.
+/// counts. A log in which nothing counts goes without a trace, or what the one behind it became stands for both.
 pub fn make(
     folder: &Folder,
     process: usize,
@@ -42,14 +44,31 @@ pub fn make(
     last: Tick,
     may_be_torn: bool,
 ) -> Result<(), StoreError> {
-    if let Some(segment) = write(folder, log, last, may_be_torn)? {
-        let mut manifest = Manifest::read(folder, process)?;
-        manifest.segments.push(segment);
-        manifest.write(folder, process)?;
-        fault::point("manifest in place");
+    match write(folder, log, last, may_be_torn)? {
+        Some(segment) => {
+            let mut manifest = Manifest::read(folder, process)?;
+            manifest.segments.push(segment);
+            manifest.write(folder, process)?;
+            fault::point("manifest in place");
+        }
+        None => leave_no_gap(folder, process, log)?,
     }
     folder.delete(log)?;
     fault::point("log deleted");
+    Ok(())
+}
+
+/// A log before one that counts would be missed: what that one became stands for both. Its process may have had it by itself.
+fn leave_no_gap(folder: &Folder, process: usize, log: &Path) -> Result<(), StoreError> {
+    let Some(id) = log.file_name().and_then(OsStr::to_str).and_then(made_of) else {
+        return Ok(());
+    };
+    for process in BTreeSet::from([process, id.1]) {
+        let mut manifest = Manifest::read(folder, process)?;
+        if manifest.segments.iter_mut().any(|segment| segment.take_in(id)) {
+            manifest.write(folder, process)?;
+        }
+    }
     Ok(())
 }
 

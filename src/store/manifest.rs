@@ -122,6 +122,21 @@ impl StoredSegment {
         self.log.process == process && self.numbers().any(is_in)
     }
 
+    /// Stands for the log just before its first one of a run, too, since nothing counts in that. Says whether there is such.
+    pub fn take_in(&mut self, (run, process, number): LogId) -> bool {
+        if self.log.process != process {
+            return false;
+        }
+        let is_next = |first: u64| first == number + 1;
+        if self.log.run == run && is_next(self.log.number) {
+            (self.log.number, self.more_logs) = (number, self.more_logs + 1);
+            return true;
+        }
+        let mut earlier = self.earlier.iter_mut();
+        let of_run = earlier.find(|of| of.run == run && is_next(of.numbers.0));
+        of_run.map(|of| of.numbers.0 = number).is_some()
+    }
+
     /// Whether another one comes just before it, of the same kind.
     pub fn follows(&self, other: &StoredSegment) -> bool {
         let (before, last) = (&other.log, other.log.number + other.more_logs);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use super::brought;
@@ -73,6 +73,15 @@ impl HistoryPart {
 pub(super) enum PartFiles {
     Log { path: PathBuf, may_be_torn: bool },
     Columnar(Arc<StoredSegment>),
+}
+
+/// A log that an earlier run left.
+pub(super) struct LeftLog<'a> {
+    pub of: &'a LogHeader,
+    pub path: &'a Path,
+    /// The last tick in it that counts.
+    pub last: Tick,
+    pub may_be_torn: bool,
 }
 
 /// A log, as far as it is whole.
@@ -336,12 +345,22 @@ impl Recovered {
     /// the first process's those of processes that are no more.
     pub fn logs_of(&self, process: usize, processes: usize) -> Vec<(PathBuf, Tick)> {
         let is_own = |of: usize| of == process || (process == 0 && of >= processes);
-        let logs = self.pieces.iter().filter(|piece| is_own(piece.log.process));
-        let logs = logs.filter_map(|piece| match &piece.held {
-            PartFiles::Log { path, .. } => Some((path.clone(), piece.last)),
+        let own = self.logs().into_iter().filter(|log| is_own(log.of.process));
+        own.map(|log| (log.path.to_owned(), log.last)).collect()
+    }
+
+    /// The logs in the order in which they are made columnar files. Those in which nothing counts come behind the others, and
+    /// a run's last one first: wherever that is cut off, none is missed before one that is there.
+    pub(super) fn logs(&self) -> Vec<LeftLog<'_>> {
+        let logs = self.pieces.iter().filter_map(|piece| match &piece.held {
+            PartFiles::Log { path, may_be_torn } => {
+                let (of, last) = (&piece.log, piece.last);
+                Some((piece.first, LeftLog { of, path, last, may_be_torn: *may_be_torn }))
+            }
             PartFiles::Columnar(_) => None,
         });
-        logs.collect()
+        let (counting, nothing): (Vec<_>, Vec<_>) = logs.partition(|(first, _)| *first < Tick::MAX);
+        counting.into_iter().chain(nothing.into_iter().rev()).map(|(_, log)| log).collect()
     }
 
     /// The sources that were read before and of which other rows count by now, and what is stated otherwise.

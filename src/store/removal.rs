@@ -13,7 +13,7 @@ use super::folder::Folder;
 use super::indexing::Indexing;
 use super::manifest::{Manifest, RowsFile, StoredSegment};
 use super::presence;
-use super::recovery::{PartFiles, Recovered};
+use super::recovery::{LeftLog, Recovered};
 use super::rewritten::each_batch;
 use super::row_index::RowIndex;
 use super::row_keys::RowKey;
@@ -48,10 +48,8 @@ impl Recovered {
         let folder = &self.folder;
         folder.renew()?;
         checkpoint::discard_all(folder).map_err(StoreError::io(&folder.root, "written"))?;
-        for part in &self.pieces {
-            if let PartFiles::Log { path, may_be_torn } = &part.held {
-                make(folder, part.log.process, path, part.last, *may_be_torn)?;
-            }
+        for LeftLog { of, path, last, may_be_torn } in self.logs() {
+            make(folder, of.process, path, last, may_be_torn)?;
         }
         let indexing = Indexing::new(folder, plan)?;
         let keys = indexing.hasher().of_unwanted(unwanted);

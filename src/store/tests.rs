@@ -197,6 +197,36 @@ proptest! {
         prop_assert_eq!(read(&recovered, workers), both);
     }
 
+    /// Where the ticks of some of a run's logs do not count, since a worker was behind when it ended, none is missed: wherever
+    /// whoever makes columnar files of them is cut off, and whoever goes on with that.
+    #[test]
+    fn logs_in_which_nothing_counts_go_without_a_gap(
+        ticks in ticks(2), turns in prop::collection::vec(0usize..2, 1..9), each in 1usize..3,
+        ended in 0.0..1.0f64, made in prop::collection::vec(0usize..4, 1..4), workers in 1usize..3,
+    ) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let written = interleaved(frames(&ticks, 1), &turns);
+        let written = &written[..(written.len() as f64 * ended) as usize];
+        for (number, frames) in (0..).zip(written.chunks(each)) {
+            write(folder.path(), LogHeader { number, ..header(1, 0, 1, 2) }, frames);
+        }
+        let (place, _) = Folder::open(folder.path(), None).expect("a folder");
+        let until = open(&DataPlace::of(folder.path()), 0, 1).expect("a store").until;
+        for number in made.into_iter().chain([usize::MAX]) {
+            let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("nothing is missed");
+            prop_assert_eq!(recovered.until, until);
+            prop_assert_eq!(read(&recovered, workers), whole(written, until));
+            let left = recovered.logs_of(0, 1);
+            drop(recovered);
+            for (path, last) in left.into_iter().take(number) {
+                make(&place, 0, &path, last, true).expect("columnar files");
+            }
+        }
+        let recovered = open(&DataPlace::of(folder.path()), 0, 1).expect("nothing is missed");
+        prop_assert_eq!((recovered.until, recovered.logs_of(0, 1).len()), (until, 0));
+        prop_assert_eq!(read(&recovered, workers), whole(written, until));
+    }
+
     /// Small files that become larger ones hold the same rows, wherever one log ends and the next begins, and however few
     /// logs each of some runs has.
     #[test]
