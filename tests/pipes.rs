@@ -212,14 +212,18 @@ fn a_reader_that_leaves_ends_the_run_and_one_that_waits_holds_it_back() {
         assert!(!err.contains("  output  "), "no summary: {err}");
     }
     // What is read comes to a stand while the reader waits, and goes on with it, when the step that waited is written.
-    // The count is moved into its place whole, so that nobody reads it while it is written.
-    let counting = endless.replace(
-        "n++;",
-        "n++; if (n % 1000 == 0) { print n > \"next\"; close(\"next\"); system(\"mv next count\") };",
-    );
+    // The count is moved into its place whole, so that nobody reads it while it is written. Long rows, so that few are held.
+    let counting = endless
+        .replace("BEGIN {", "BEGIN { pad = sprintf(\"%0400d\", 0);")
+        .replace(r#"\"" n "#, r#"\"" pad n "#)
+        .replace(
+            "n++;",
+            "n++; if (n % 1000 == 0) { print n > \"next\"; close(\"next\"); system(\"mv next count\") };",
+        );
+    assert!(counting.contains("pad n"), "{counting}");
     let waiting = "read -r first; for i in $(seq 30); do cp count then; sleep 2; \
                    cmp -s count then && break; done; cat then; cat count; \
-                   for i in $(seq 10); do head -200000 > /dev/null; \
+                   for i in $(seq 20); do head -50000 > /dev/null; \
                    cmp -s count then || break; done; cat count";
     let output =
         shell(folder.path(), &format!("{counting} | selfsame run lite.yaml | ({waiting})"));
