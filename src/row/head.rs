@@ -59,7 +59,7 @@ struct RareParts<E> {
 pub struct Carries(u32);
 
 impl Carries {
-    /// Each takes more than four bytes, of which 32 bits say how many there are.
+    /// There are fewer than 2³⁰: each takes 18 bytes or more, and 32 bits say how many bytes all of them take.
     pub fn new(identifiers: u32, verdict: Verdict) -> Self {
         Carries(identifiers << 2 | verdict as u32)
     }
