@@ -10,8 +10,7 @@ use arrow::array::{
 };
 use arrow::compute::{cast, filter_record_batch, take_record_batch};
 use arrow::datatypes::{
-    DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, UInt32Type,
-    UInt64Type,
+    DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType, UInt32Type, UInt64Type,
 };
 
 use super::columnar::{self, or_default};
@@ -195,15 +194,11 @@ pub fn parts(batch: &RecordBatch) -> Vec<StoredPart> {
     let parts =
         batch.column_by_name(PART).expect("the store gives it").as_primitive::<UInt32Type>();
     let origins = batch.column_by_name(ORIGIN).expect("the store gives it");
-    let origins = cast(origins, &names()).expect("texts");
-    let origins = origins.as_dictionary::<Int32Type>();
-    let (keys, names) = (origins.keys(), origins.values().as_string::<i32>());
-    let stood = |place: u32| (parts.value(place as usize), keys.value(place as usize));
+    let origins = cast(origins, &DataType::Utf8).expect("texts");
+    let origins = origins.as_string::<i32>();
     let mut places: BTreeMap<(u32, &str), Vec<u32>> = BTreeMap::new();
-    let all: Vec<u32> = (0..batch.num_rows() as u32).collect();
-    for run in all.chunk_by(|one, other| stood(*one) == stood(*other)) {
-        let (part, key) = stood(run[0]);
-        places.entry((part, names.value(key as usize))).or_default().extend_from_slice(run);
+    for (place, part) in (0u32..).zip(parts.values()) {
+        places.entry((*part, origins.value(place as usize))).or_default().push(place);
     }
     if let (1, Some((part, origin))) = (places.len(), places.keys().next()) {
         let (part, origin, rows) = (*part, (*origin).into(), batch.clone());
