@@ -11,13 +11,43 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use thin_vec::ThinVec;
 use triomphe::ThinArc;
 
 use super::datum::Datum;
-use super::head::{Carries, Head, Joining, Verdict};
 use super::identifier::{Identifier, IdentifierHash};
+use super::position::Position;
 use super::value_bytes::{push_length, push_value, take, take_length, take_value, text};
+
+/// What a row says of the identifiers that it carries.
+#[derive(
+    Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub enum Verdict {
+    /// They are one person's, as every row's are.
+    #[default]
+    Together,
+    /// Someone decided that they are the same person's.
+    Same,
+    /// Someone decided that they are different people's.
+    Different,
+}
+
+/// What a join needs of a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Joining {
+    /// Index into `Plan::sources`.
+    pub source: u16,
+    pub position: Position,
+    /// Which element of a row that was unnested it is.
+    pub element: u32,
+    /// The own key of a table's record; for a row that joins, the key that it names of each table,
+    /// `None` for null.
+    pub keys: SmallVec<[Option<u128>; 1]>,
+    /// The values of the columns that the other side's expressions look at, or its own: packed.
+    pub values: Box<[u8]>,
+}
 
 /// What a row gives to one aggregate. Only rows that pass the aggregate's condition and whose
 /// argument is not null give anything.
@@ -32,7 +62,18 @@ pub struct Input {
 /// What an accepted row says. A copy is the same block.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(into = "SentBody", from = "SentBody")]
-pub struct Body(ThinArc<Head<Body>, u8>);
+pub struct Body(ThinArc<Head, u8>);
+
+/// What lies before the bytes.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Head {
+    verdict: Verdict,
+    joining: Option<Arc<Joining>>,
+    elements: ThinVec<Body>,
+    identifiers: u32,
+    /// How many bytes the identifiers take: there the inputs begin.
+    inputs_at: u32,
+}
 
 impl Body {
     /// Nothing but identifiers and inputs, which are by aggregate.
@@ -51,19 +92,17 @@ impl Body {
     /// Most trusted first (by type, then text), each once. None only for records of a source that
     /// no identifier type is taken from.
     pub fn identifiers(&self) -> impl ExactSizeIterator<Item = Carried<'_>> + Clone {
-        let (head, bytes) = self.parts();
-        let bytes = &bytes[..head.inputs_at as usize];
+        let bytes = &self.0.slice[..self.0.header.header.inputs_at as usize];
         CarriedOnes { number: self.number_of_identifiers(), all: bytes.len(), rest: bytes }
     }
 
     pub fn number_of_identifiers(&self) -> usize {
-        self.parts().0.carries.identifiers() as usize
+        self.0.header.header.identifiers as usize
     }
 
     /// By aggregate.
     pub fn inputs(&self) -> impl Iterator<Item = Input> + use<'_> {
-        let (head, bytes) = self.parts();
-        let mut rest = &bytes[head.inputs_at as usize..];
+        let mut rest = &self.0.slice[self.0.header.header.inputs_at as usize..];
         std::iter::from_fn(move || {
             if rest.is_empty() {
                 return None;
@@ -75,17 +114,17 @@ impl Body {
     }
 
     pub fn verdict(&self) -> Verdict {
-        self.parts().0.carries.verdict()
+        self.0.header.header.verdict
     }
 
     /// What joins need of the row, if its source joins tables or is a table that is joined.
     pub fn joining(&self) -> Option<&Arc<Joining>> {
-        self.parts().0.joining()
+        self.0.header.header.joining.as_ref()
     }
 
     /// What each part of a row says that was unnested into several. It says nothing else itself.
     pub fn elements(&self) -> &[Body] {
-        self.parts().0.elements()
+        &self.0.header.header.elements
     }
 
     /// All that is said: by itself, or by its elements.
@@ -98,7 +137,8 @@ impl Body {
         let mut builder = BodyBuilder::default();
         self.identifiers().for_each(|of| builder.carry(of.hash, of.kind, of.text()));
         inputs.iter().for_each(|input| builder.give(input.aggregate, &input.value));
-        builder.build(self.verdict(), self.joining().cloned(), self.elements().into())
+        let Head { verdict, joining, elements, .. } = self.0.header.header.clone();
+        builder.build(verdict, joining, elements)
     }
 
     /// What a row says by its elements alone.
@@ -113,7 +153,7 @@ impl Body {
 
     /// How many bytes it takes, less what joins and elements have.
     pub fn held(&self) -> usize {
-        size_of::<Head<Body>>() + size_of_val(&self.0.slice) + 2 * size_of::<usize>()
+        size_of::<Head>() + size_of_val(&self.0.slice) + 2 * size_of::<usize>()
     }
 
     /// Reads its first bytes, and returns something that depends on them.
@@ -126,7 +166,7 @@ impl Body {
         Carried { place, ..Carried::take(&mut rest) }
     }
 
-    fn parts(&self) -> (&Head<Body>, &[u8]) {
+    fn parts(&self) -> (&Head, &[u8]) {
         (&self.0.header.header, &self.0.slice)
     }
 }
@@ -180,21 +220,15 @@ struct SentBody {
 impl From<Body> for SentBody {
     fn from(body: Body) -> Self {
         let (head, bytes) = body.parts();
-        SentBody {
-            verdict: body.verdict(),
-            joining: body.joining().cloned(),
-            elements: body.elements().into(),
-            identifiers: head.carries.identifiers(),
-            inputs_at: head.inputs_at,
-            bytes: bytes.to_vec(),
-        }
+        let Head { verdict, joining, elements, identifiers, inputs_at } = head.clone();
+        SentBody { verdict, joining, elements, identifiers, inputs_at, bytes: bytes.to_vec() }
     }
 }
 
 impl From<SentBody> for Body {
     fn from(sent: SentBody) -> Self {
         let SentBody { verdict, joining, elements, identifiers, inputs_at, bytes } = sent;
-        let head = Head::new(Carries::new(identifiers, verdict), inputs_at, joining, elements);
+        let head = Head { verdict, joining, elements, identifiers, inputs_at };
         Body(ThinArc::from_header_and_slice(head, &bytes))
     }
 }
@@ -237,8 +271,8 @@ impl BodyBuilder {
         joining: Option<Arc<Joining>>,
         elements: ThinVec<Body>,
     ) -> Body {
-        let carries = Carries::new(self.identifiers, verdict);
-        let head = Head::new(carries, self.inputs_at, joining, elements);
+        let (identifiers, inputs_at) = (self.identifiers, self.inputs_at);
+        let head = Head { verdict, joining, elements, identifiers, inputs_at };
         let body = Body(ThinArc::from_header_and_slice(head, &self.bytes));
         self.bytes.clear();
         (self.identifiers, self.inputs_at) = (0, 0);

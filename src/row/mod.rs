@@ -2,7 +2,6 @@
 
 mod body;
 mod datum;
-mod head;
 mod identifier;
 mod key;
 mod keyed_hashes;
@@ -16,9 +15,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use body::{Body, BodyBuilder, Carried, Input, Mentioned};
+pub use body::{Body, BodyBuilder, Carried, Input, Joining, Mentioned, Verdict};
 pub use datum::{Datum, Items, Unscaled, canonical};
-pub use head::{Joining, Verdict};
 pub use identifier::{Identifier, IdentifierHash};
 pub use key::OwnKey;
 pub use keyed_hashes::KeyedHashes;
